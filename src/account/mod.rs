@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What was counted: totals, rows, and what one attempt leaves for the next.
+//!
+//! The hooks write, [`crate::present`] reads. Writers take no lock and
+//! allocate nothing.
+
+pub(crate) mod filter_slot;
+pub(crate) mod links;
+pub(crate) mod names;
+pub(crate) mod outside;
+pub(crate) mod rows;
+pub(crate) mod totals;
+
+use crate::sys::{
+    atomic::{
+        AtomicBool,
+        Ordering, //
+    },
+    rcu, //
+};
+use filter_slot::FilterSlot;
+use kernel::prelude::*;
+use links::Links;
+use outside::Outside;
+use rows::Rows;
+use totals::Totals;
+
+/// Everything that is counted.
+pub(crate) struct Accounts {
+    /// Per class.
+    pub(crate) totals: Totals,
+    /// Per VMA.
+    pub(crate) rows: Rows,
+    /// From one attempt to the next.
+    pub(crate) links: Links,
+    /// What handle_mm_fault() never sees.
+    pub(crate) outside: Outside,
+    /// Whose faults count.
+    pub(crate) filter: FilterSlot,
+    paused: AtomicBool,
+}
+
+impl Accounts {
+    /// Allocates for so many rows, and calls that are under way at a time.
+    ///
+    /// Fails with `ENOMEM`. Sleeps.
+    pub(crate) fn new(rows: usize, calls: usize) -> Result<Self> {
+        Ok(Self {
+            totals: Totals::new()?,
+            rows: Rows::new(rows)?,
+            links: Links::new(calls)?,
+            outside: Outside::new()?,
+            filter: FilterSlot::new(),
+            paused: AtomicBool::new(false),
+        })
+    }
+
+    /// Tells whether a reset is under way: nothing may be counted.
+    #[inline]
+    pub(crate) fn paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Sets all counts to zero. Sleeps; the caller keeps other resets out.
+    ///
+    /// What ends while this runs belongs to the time before: no count is left
+    /// in one table that is gone from another.
+    pub(crate) fn reset(&self) {
+        self.paused.store(true, Ordering::Relaxed);
+        rcu::wait_for_handlers();
+        self.totals.clear();
+        self.outside.clear();
+        self.rows.clear();
+        self.paused.store(false, Ordering::Release);
+    }
+
+    /// Returns the memory that all of it takes, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.totals.memory() + self.rows.memory() + self.links.memory() + self.outside.memory()
+    }
+}

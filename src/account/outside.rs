@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What handle_mm_fault() never sees, and what the hooks themselves lost.
+
+use crate::{
+    decode::{
+        error_code,
+        region::Region, //
+    },
+    sys::per_cpu::PerCpuCounters,
+};
+use kernel::prelude::*;
+
+/// Why a fault on a user address did not get to handle_mm_fault().
+#[derive(Clone, Copy)]
+pub(crate) enum BadArea {
+    /// No mapping there.
+    NoVma,
+    /// The mapping does not allow it.
+    Access,
+    /// The context may not take faults.
+    Atomic,
+}
+
+impl BadArea {
+    pub(crate) const ALL: [(Self, &'static str); 3] = [
+        (Self::NoVma, "no-vma"),
+        (Self::Access, "access"),
+        (Self::Atomic, "atomic"),
+    ];
+}
+
+/// What is counted, each for kernel mode and for user mode.
+#[derive(Clone, Copy)]
+pub(crate) enum Event {
+    /// An exception, whatever came of it.
+    PageFault,
+    /// A fault on a kernel address.
+    Region(Region),
+    /// A fault on a user address that was refused.
+    BadArea(BadArea),
+    /// A bit of the error code, by its place in [`error_code::BITS`].
+    ErrorCode(usize),
+}
+
+const REGIONS: usize = 1;
+const BAD_AREAS: usize = REGIONS + Region::COUNT;
+const ERROR_CODES: usize = BAD_AREAS + BadArea::ALL.len();
+const EVENTS: usize = ERROR_CODES + error_code::BITS.len();
+
+/// What the hook on handle_mm_fault() counts of itself.
+///
+/// The first two are never reset: their difference is what is under way.
+#[derive(Clone, Copy)]
+pub(crate) enum Own {
+    /// Calls that it saw begin.
+    Entered,
+    /// Calls that it saw end.
+    Returned,
+    /// Calls that the filter left out.
+    Filtered,
+    /// Completed faults that no row took.
+    WithoutRow,
+}
+
+/// The counters, per CPU.
+pub(crate) struct Outside {
+    events: PerCpuCounters<{ EVENTS * 2 }>,
+    own: PerCpuCounters<4>,
+}
+
+impl Event {
+    fn index(self) -> usize {
+        match self {
+            Self::PageFault => 0,
+            Self::Region(region) => REGIONS + region.index(),
+            Self::BadArea(reason) => BAD_AREAS + reason as usize,
+            Self::ErrorCode(bit) => ERROR_CODES + bit,
+        }
+    }
+}
+
+impl Outside {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            events: PerCpuCounters::new()?,
+            own: PerCpuCounters::new()?,
+        })
+    }
+
+    /// Counts an event. From any context, NMI included.
+    #[inline]
+    pub(crate) fn count(&self, event: Event, user_mode: bool) {
+        self.events
+            .increment(event.index() * 2 + usize::from(user_mode));
+    }
+
+    /// Returns how often an event came from kernel mode, and from user mode.
+    pub(crate) fn counts(&self, event: Event) -> (u64, u64) {
+        let index = event.index() * 2;
+        (self.events.sum(index), self.events.sum(index + 1))
+    }
+
+    /// Counts something about the hook itself.
+    #[inline]
+    pub(crate) fn own(&self, what: Own) {
+        self.own.increment(what as usize);
+    }
+
+    /// Returns such a count.
+    pub(crate) fn own_count(&self, what: Own) -> u64 {
+        self.own.sum(what as usize)
+    }
+
+    pub(super) fn clear(&self) {
+        self.events.clear();
+        self.own.clear_at(Own::Filtered as usize);
+        self.own.clear_at(Own::WithoutRow as usize);
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.events.memory() + self.own.memory()
+    }
+}

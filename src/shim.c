@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the Rust side needs of the kernel that is inline or a macro in C.
+ *
+ * No decisions here: each function hands over facts, Rust says what they mean.
+ */
+
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/pagemap.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
+#include <linux/shmem_fs.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/tracepoint.h>
+#include <linux/uaccess.h>
+#include <linux/userfaultfd_k.h>
+#include <linux/utsname.h>
+#include <asm/cpu_entry_area.h>
+
+#include "shim.h"
+
+/* Kconfig says the same for a build in a kernel tree. */
+#ifndef CONFIG_MEMCG
+#error "trapscope needs a kernel with CONFIG_MEMCG=y"
+#endif
+#ifndef CONFIG_KRETPROBES
+#error "trapscope needs a kernel with CONFIG_KPROBES=y"
+#endif
+#ifndef CONFIG_KPROBES_ON_FTRACE
+#error "trapscope needs a kernel with CONFIG_FUNCTION_TRACER=y"
+#endif
+#ifndef CONFIG_TRACEPOINTS
+#error "trapscope needs a kernel with CONFIG_FTRACE=y"
+#endif
+#ifndef CONFIG_DEBUG_FS
+#error "trapscope needs a kernel with CONFIG_DEBUG_FS=y"
+#endif
+
+/*
+ * Reads each level once, and stops where nothing lies below. Interrupts are
+ * off on the way down, so that no table is freed under the walk (see the
+ * comment above gup_fast() in mm/gup.c); what comes back is a hint all the
+ * same, since no page table lock is held.
+ */
+struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
+					  unsigned long address)
+{
+	struct trapscope_leaf leaf = { .value = 0, .level = 3 };
+	unsigned long flags;
+	pgd_t pgd;
+	p4d_t p4d;
+	pud_t *pudp, pud;
+	pmd_t pmd;
+
+	local_irq_save(flags);
+	pgd = pgdp_get(pgd_offset(mm, address));
+	if (pgd_none(pgd) || pgd_bad(pgd))
+		goto out;
+	p4d = p4dp_get(p4d_offset(&pgd, address));
+	if (p4d_none(p4d) || p4d_bad(p4d))
+		goto out;
+	pudp = pud_offset(&p4d, address);
+	pud = pudp_get(pudp);
+	if (pud_none(pud))
+		goto out;
+	if (!pud_present(pud) || pud_leaf(pud)) {
+		leaf.value = pud_val(pud);
+		goto out;
+	}
+	leaf.level = 2;
+	pmd = pmdp_get_lockless(pmd_offset(&pud, address));
+	if (pmd_none(pmd))
+		goto out;
+	if (!pmd_present(pmd) || pmd_leaf(pmd)) {
+		leaf.value = pmd_val(pmd);
+		goto out;
+	}
+	leaf.level = 1;
+	leaf.value = pte_val(ptep_get_lockless(pte_offset_kernel(&pmd, address)));
+out:
+	local_irq_restore(flags);
+	return leaf;
+}
+
+static bool vma_is_driver_mapping(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO))
+		return true;
+	if (!vma->vm_file)
+		return !vma_is_anonymous(vma);
+	return S_ISCHR(file_inode(vma->vm_file)->i_mode);
+}
+
+/* The caller holds the lock of the VMA or of its mm. */
+u32 trapscope_vma_traits(struct vm_area_struct *vma)
+{
+	const vm_flags_t flags = vma->vm_flags;
+	u32 traits = 0;
+
+	if (flags & VM_ACCESS_FLAGS)
+		traits |= TRAPSCOPE_VMA_ACCESSIBLE;
+	if (flags & VM_SHARED)
+		traits |= TRAPSCOPE_VMA_SHARED;
+	if (flags & VM_MAYSHARE)
+		traits |= TRAPSCOPE_VMA_MAYSHARE;
+	if (unlikely(vma->vm_userfaultfd_ctx.ctx)) {
+		if (userfaultfd_missing(vma))
+			traits |= TRAPSCOPE_VMA_MISSING;
+		if (userfaultfd_wp(vma))
+			traits |= TRAPSCOPE_VMA_WP;
+		if (userfaultfd_minor(vma))
+			traits |= TRAPSCOPE_VMA_MINOR;
+		if (userfaultfd_rwp(vma))
+			traits |= TRAPSCOPE_VMA_RWP;
+	}
+	if (vma_is_anonymous(vma)) {
+		traits |= TRAPSCOPE_VMA_ANONYMOUS;
+		return traits;
+	}
+	if (is_vm_hugetlb_page(vma))
+		traits |= TRAPSCOPE_VMA_HUGETLB;
+	else if (vma_is_driver_mapping(vma))
+		traits |= TRAPSCOPE_VMA_SPECIAL;
+	else if (shmem_mapping(vma->vm_file->f_mapping))
+		traits |= TRAPSCOPE_VMA_SHMEM;
+	return traits;
+}
+
+/* The caller holds the lock of the VMA or of its mm. */
+bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address)
+{
+	struct address_space *mapping;
+	pgoff_t index;
+	void *entry;
+
+	if (!vma->vm_file)
+		return false;
+	mapping = vma->vm_file->f_mapping;
+	index = linear_page_index(vma, address);
+	if (is_vm_hugetlb_page(vma))
+		index &= ~(pages_per_huge_page(hstate_vma(vma)) - 1UL);
+	entry = xa_load(&mapping->i_pages, index);
+	return entry && !xa_is_value(entry);
+}
+
+/* What d_path() would print, without printing it. */
+static void path_identity(const struct path *path, u64 name[3])
+{
+	const struct dentry *dentry = path->dentry;
+	const struct dentry *parent = READ_ONCE(dentry->d_parent);
+
+	name[0] = (unsigned long)dentry | d_unhashed(dentry);
+	name[1] = dentry->d_name.hash_len ^ rol64(d_inode(dentry)->i_ino, 32);
+	name[2] = (unsigned long)path->mnt ^ rol64(parent->d_name.hash_len, 16);
+}
+
+static const char *special_name(struct vm_area_struct *vma)
+{
+	const char *name = NULL;
+
+	if (vma->vm_ops && vma->vm_ops->name)
+		name = vma->vm_ops->name(vma);
+	return name;
+}
+
+/*
+ * The rules of get_vma_name() in fs/proc/task_mmu.c. The caller holds the lock
+ * of the VMA or of its mm.
+ */
+void trapscope_vma_backing(struct vm_area_struct *vma,
+			   struct trapscope_backing *out)
+{
+	struct anon_vma_name *anon = anon_vma_name(vma);
+	const char *name;
+
+	memset(out, 0, sizeof(*out));
+	if (vma->vm_file) {
+		const struct inode *inode = file_user_inode(vma->vm_file);
+
+		out->dev = new_encode_dev(inode->i_sb->s_dev);
+		out->inode = inode->i_ino;
+		out->pgoff = vma->vm_pgoff;
+	}
+	out->kind = TRAPSCOPE_NAMED;
+	if (anon) {
+		/* Two live names never share an address. */
+		out->name[0] = (unsigned long)anon;
+		out->name[1] = full_name_hash(NULL, anon->name,
+					      strlen(anon->name));
+		out->name[2] = vma->vm_file ? 1 : 2;
+	} else if (vma->vm_file) {
+		path_identity(file_user_path(vma->vm_file), out->name);
+	} else if ((name = special_name(vma))) {
+		out->name[0] = (unsigned long)name;
+	} else if (vma_is_initial_heap(vma)) {
+		out->kind = TRAPSCOPE_HEAP;
+	} else if (vma_is_initial_stack(vma)) {
+		out->kind = TRAPSCOPE_STACK;
+	} else {
+		out->kind = TRAPSCOPE_ANON;
+	}
+}
+
+/*
+ * Writes the name into the buffer, and returns its length. A path that does
+ * not fit is shortened to its last component, after ".../".
+ *
+ * d_path() takes no lock, unless a rename or a mount is under way at the same
+ * moment. The caller holds the lock of the VMA or of its mm.
+ */
+int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size)
+{
+	struct anon_vma_name *anon = anon_vma_name(vma);
+	const char *name;
+	char *path;
+
+	if (anon)
+		return scnprintf(buf, size, vma->vm_file ?
+				 "[anon_shmem:%s]" : "[anon:%s]", anon->name);
+	if (!vma->vm_file) {
+		name = special_name(vma);
+		return name ? scnprintf(buf, size, "%s", name) : 0;
+	}
+	path = d_path(file_user_path(vma->vm_file), buf, size);
+	if (IS_ERR(path))
+		return scnprintf(buf, size, ".../%pd",
+				 file_user_path(vma->vm_file)->dentry);
+	memmove(buf, path, strlen(path) + 1);
+	return strlen(buf);
+}
+
+/* The page is mapped, and the caller keeps it so. */
+bool trapscope_pfn_is_anon(u64 pfn)
+{
+	return pfn_valid(pfn) && PageAnon(pfn_to_page(pfn));
+}
+
+bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out)
+{
+	struct task_struct *task, *leader;
+	bool found = false;
+
+	rcu_read_lock();
+	task = rcu_dereference(mm->owner);
+	if (!task && current->mm == mm)
+		task = current;
+	if (task) {
+		leader = READ_ONCE(task->group_leader);
+		out->tgid = task->tgid;
+		out->start_time = leader->start_boottime;
+		memcpy(out->comm, leader->comm, sizeof(out->comm));
+		found = true;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+struct trapscope_task trapscope_current(void)
+{
+	return (struct trapscope_task) {
+		.address = (unsigned long)current,
+		.start_time = current->start_boottime,
+	};
+}
+
+bool trapscope_current_in_exec(void)
+{
+	return current->in_execve;
+}
+
+bool trapscope_pagefault_disabled(void)
+{
+	return pagefault_disabled() || !current->mm || in_interrupt();
+}
+
+void trapscope_layout(struct trapscope_layout *out)
+{
+	out->page_offset = PAGE_OFFSET;
+	out->direct_map_end = (unsigned long)high_memory;
+	out->vmalloc_start = VMALLOC_START;
+	out->vmalloc_end = VMALLOC_END + 1;
+	out->vmemmap_start = VMEMMAP_START;
+	out->vmemmap_end = (unsigned long)(vmemmap +
+			   PHYS_PFN(__pa((unsigned long)high_memory - 1)) + 1);
+	out->cpu_entry_start = CPU_ENTRY_AREA_BASE;
+	out->cpu_entry_end = CPU_ENTRY_AREA_BASE + CPU_ENTRY_AREA_MAP_SIZE;
+	out->image_start = __START_KERNEL_map;
+	out->image_end = MODULES_VADDR;
+	out->modules_start = MODULES_VADDR;
+	out->modules_end = MODULES_END;
+	out->task_size_max = TASK_SIZE_MAX;
+}
+
+void trapscope_constants(struct trapscope_constants *out)
+{
+	out->zero_pfn_first = zero_pfn(0);
+	out->zero_pfn_last = zero_pfn(0);
+	out->swap_max = MAX_SWAPFILES;
+	out->swap_hwpoison = SWP_HWPOISON_NUM ? MAX_SWAPFILES : U8_MAX;
+#ifdef CONFIG_MIGRATION
+	out->migration_first = SWP_MIGRATION_READ;
+	out->migration_last = SWP_MIGRATION_WRITE;
+#else
+	out->migration_first = U8_MAX;
+	out->migration_last = U8_MAX;
+#endif
+#ifdef CONFIG_DEVICE_PRIVATE
+	out->device_first = SWP_DEVICE_WRITE;
+	out->device_last = SWP_DEVICE_EXCLUSIVE;
+#else
+	out->device_first = U8_MAX;
+	out->device_last = U8_MAX;
+#endif
+	out->marker = SWP_PTE_MARKER;
+}
+
+void __percpu *trapscope_alloc_percpu(size_t size)
+{
+	return __alloc_percpu(size, sizeof(u64));
+}
+
+u64 *trapscope_per_cpu_u64(void __percpu *base, unsigned int cpu)
+{
+	return per_cpu_ptr((u64 __percpu *)base, cpu);
+}
+
+/* The possible CPU after @cpu, or -1; -1 begins. */
+int trapscope_next_cpu(int cpu)
+{
+	cpu = cpumask_next(cpu, cpu_possible_mask);
+	return cpu < nr_cpu_ids ? cpu : -1;
+}
+
+const char *trapscope_tracepoint_name(struct tracepoint *tp)
+{
+	return tp->name;
+}
+
+void trapscope_tracepoint_sync(void)
+{
+	tracepoint_synchronize_unregister();
+}
+
+const char *trapscope_kernel_release(void)
+{
+	return init_utsname()->release;
+}
+
+void *trapscope_inode_private(struct inode *inode)
+{
+	return inode->i_private;
+}
+
+void *trapscope_seq_private(struct seq_file *seq)
+{
+	return seq->private;
+}
+
+/* For a file that seq_open() has opened. */
+void *trapscope_open_private(struct file *file)
+{
+	return ((struct seq_file *)file->private_data)->private;
+}
+
+void trapscope_set_open_private(struct file *file, void *data)
+{
+	((struct seq_file *)file->private_data)->private = data;
+}
+
+unsigned long trapscope_copy_from_user(void *to, const void __user *from,
+				       unsigned long size)
+{
+	return copy_from_user(to, from, size);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the Rust side needs of the kernel that is inline or a macro in C. */
+#ifndef TRAPSCOPE_SHIM_H
+#define TRAPSCOPE_SHIM_H
+
+#include <linux/sched.h>
+#include <linux/types.h>
+
+struct file;
+struct inode;
+struct mm_struct;
+struct seq_file;
+struct tracepoint;
+struct vm_area_struct;
+
+/* A leaf entry of a page table; level 1 is a PTE, 2 a PMD, 3 a PUD. */
+struct trapscope_leaf {
+	u64 value;
+	u8 level;
+};
+
+/* Who owns an address space. */
+struct trapscope_owner {
+	u64 start_time;
+	s32 tgid;
+	char comm[TASK_COMM_LEN];
+};
+
+/* Two tasks never have both in common. */
+struct trapscope_task {
+	u64 address;
+	u64 start_time;
+};
+
+/* What names a mapping: enough to tell whether two have the same name. */
+struct trapscope_backing {
+	u64 pgoff;
+	u64 inode;
+	u64 name[3];
+	u32 dev;
+	u8 kind;
+};
+
+enum trapscope_backing_kind {
+	TRAPSCOPE_ANON,
+	TRAPSCOPE_HEAP,
+	TRAPSCOPE_STACK,
+	TRAPSCOPE_NAMED,
+};
+
+/* Bits of trapscope_vma_traits(). */
+enum trapscope_vma_trait {
+	TRAPSCOPE_VMA_SPECIAL	= 1 << 0,
+	TRAPSCOPE_VMA_SHMEM	= 1 << 1,
+	TRAPSCOPE_VMA_ANONYMOUS	= 1 << 2,
+	TRAPSCOPE_VMA_HUGETLB	= 1 << 3,
+	TRAPSCOPE_VMA_MISSING	= 1 << 4,
+	TRAPSCOPE_VMA_WP	= 1 << 5,
+	TRAPSCOPE_VMA_MINOR	= 1 << 6,
+	TRAPSCOPE_VMA_RWP	= 1 << 7,
+	TRAPSCOPE_VMA_SHARED	= 1 << 8,
+	TRAPSCOPE_VMA_MAYSHARE	= 1 << 9,
+	TRAPSCOPE_VMA_ACCESSIBLE = 1 << 10,
+};
+
+/* Where things are in the kernel's half of the address space. */
+struct trapscope_layout {
+	u64 page_offset, direct_map_end;
+	u64 vmalloc_start, vmalloc_end;
+	u64 vmemmap_start, vmemmap_end;
+	u64 cpu_entry_start, cpu_entry_end;
+	u64 image_start, image_end;
+	u64 modules_start, modules_end;
+	u64 task_size_max;
+};
+
+/* Numbers that depend on the kernel's configuration. */
+struct trapscope_constants {
+	u64 zero_pfn_first, zero_pfn_last;
+	u8 swap_max, swap_hwpoison;
+	u8 migration_first, migration_last;
+	u8 device_first, device_last;
+	u8 marker;
+};
+
+struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
+					  unsigned long address);
+u32 trapscope_vma_traits(struct vm_area_struct *vma);
+bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address);
+void trapscope_vma_backing(struct vm_area_struct *vma,
+			   struct trapscope_backing *out);
+int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size);
+bool trapscope_pfn_is_anon(u64 pfn);
+bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out);
+struct trapscope_task trapscope_current(void);
+void *trapscope_inode_private(struct inode *inode);
+void *trapscope_seq_private(struct seq_file *seq);
+void *trapscope_open_private(struct file *file);
+void trapscope_set_open_private(struct file *file, void *data);
+unsigned long trapscope_copy_from_user(void *to, const void __user *from,
+				       unsigned long size);
+bool trapscope_current_in_exec(void);
+bool trapscope_pagefault_disabled(void);
+void trapscope_layout(struct trapscope_layout *out);
+void trapscope_constants(struct trapscope_constants *out);
+void __percpu *trapscope_alloc_percpu(size_t size);
+u64 *trapscope_per_cpu_u64(void __percpu *base, unsigned int cpu);
+int trapscope_next_cpu(int cpu);
+const char *trapscope_tracepoint_name(struct tracepoint *tp);
+void trapscope_tracepoint_sync(void);
+const char *trapscope_kernel_release(void);
+
+#endif

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files in debugfs that hold the module while they are open.
+//!
+//! The files of `kernel::debugfs` have no owner, so that a module can go while
+//! one of its files is open, and its later close runs into freed memory. These
+//! have: `rmmod` says that the module is in use.
+//!
+//! C headers: [`include/linux/debugfs.h`](srctree/include/linux/debugfs.h),
+//! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
+
+use crate::bindings;
+use core::{
+    fmt,
+    ptr::{
+        from_ref,
+        null,
+        null_mut,
+        NonNull, //
+    }, //
+};
+use kernel::{
+    error::{
+        from_err_ptr,
+        from_result,
+        to_result, //
+    },
+    ffi::{
+        c_char,
+        c_int,
+        c_void, //
+    },
+    prelude::*,
+    str::CStrExt as _,
+    ThisModule, //
+};
+
+/// The largest write that a file takes, in bytes.
+const WRITE_MAX: usize = 256;
+
+/// Where a file's text goes.
+pub(crate) struct Out<'a>(&'a mut bindings::seq_file);
+
+impl Out<'_> {
+    /// Writes bytes that need not be UTF-8.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        // SAFETY: A live seq_file that this task alone uses. An overflow is
+        // seq_file's to handle: it calls again with a larger buffer.
+        unsafe { bindings::seq_write(self.0, bytes.as_ptr().cast(), bytes.len()) };
+    }
+}
+
+impl fmt::Write for Out<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// A file: records to read, and perhaps text to write.
+///
+/// All of it is called in process context and may sleep.
+pub(crate) trait File: Send + Sync + 'static {
+    /// What one opening keeps until it is closed.
+    type Opened: Send;
+
+    /// Whether it can be written: mode 0600, else 0400.
+    const WRITABLE: bool;
+
+    /// Called by open(2), whose errno an error is.
+    fn open(&self) -> Result<Self::Opened>;
+
+    /// Returns how many records there are.
+    fn records(&self, opened: &Self::Opened) -> usize;
+
+    /// Writes one record, or nothing.
+    ///
+    /// Called again for the same record if the buffer was too small, so it
+    /// must not change anything.
+    fn show(&self, opened: &Self::Opened, record: usize, out: &mut Out<'_>) -> fmt::Result;
+
+    /// Takes what was written in one write(2), whose errno an error is.
+    fn write(&self, _input: &[u8]) -> Result {
+        Err(EINVAL)
+    }
+}
+
+/// A directory at the root of debugfs, with its files.
+///
+/// # Invariants
+///
+/// `dentry` is a directory that this value made; every file in it has one of
+/// the boxes in `files` as its data and operations.
+pub(crate) struct Directory {
+    dentry: NonNull<bindings::dentry>,
+    module: &'static ThisModule,
+    files: KVec<KBox<dyn Send + Sync>>,
+}
+
+// SAFETY: A dentry belongs to no task.
+unsafe impl Send for Directory {}
+
+// SAFETY: Nothing changes through a shared reference.
+unsafe impl Sync for Directory {}
+
+/// A file with the operations that debugfs is given for it.
+struct Node<F> {
+    file: F,
+    operations: bindings::file_operations,
+}
+
+// SAFETY: The operations are function pointers and the module's address.
+unsafe impl<F: Send> Send for Node<F> {}
+
+// SAFETY: As above, and never changed.
+unsafe impl<F: Sync> Sync for Node<F> {}
+
+impl Directory {
+    /// Makes a directory. Sleeps.
+    ///
+    /// Fails with `EEXIST`, or with the errno of `debugfs_create_dir()`.
+    pub(crate) fn new(name: &CStr, module: &'static ThisModule) -> Result<Self> {
+        // SAFETY: A valid name; a null parent is the root.
+        let dentry = from_err_ptr(unsafe {
+            bindings::debugfs_create_dir(name.as_char_ptr(), null_mut())
+        })?;
+        Ok(Self {
+            // INVARIANT: Made here.
+            dentry: NonNull::new(dentry).ok_or(ENOMEM)?,
+            module,
+            files: KVec::new(),
+        })
+    }
+
+    /// Adds a file. Sleeps.
+    ///
+    /// Fails with `ENOMEM`, or with the errno of `debugfs_create_file()`.
+    pub(crate) fn add<F: File>(&mut self, name: &CStr, file: F) -> Result {
+        let node = KBox::new(
+            Node {
+                file,
+                operations: operations::<F>(self.module),
+            },
+            GFP_KERNEL,
+        )?;
+        let data = from_ref::<Node<F>>(&node).cast_mut();
+        // SAFETY: The box does not move its contents.
+        let table = unsafe { &raw const (*data).operations };
+        // INVARIANT: The box is in `files` before debugfs knows of it, and
+        // stays until the directory is gone.
+        self.files.push(node, GFP_KERNEL)?;
+        // SAFETY: A valid name and directory; data and operations outlive the
+        // file (type invariant).
+        from_err_ptr(unsafe {
+            bindings::debugfs_create_file_full(
+                name.as_char_ptr(),
+                if F::WRITABLE { 0o600 } else { 0o400 },
+                self.dentry.as_ptr(),
+                data.cast(),
+                null(),
+                table,
+            )
+        })?;
+        Ok(())
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // SAFETY: Made by `new()`. Waits for calls into the files; none is
+        // open, since an open one holds the module.
+        unsafe { bindings::debugfs_remove(self.dentry.as_ptr()) };
+    }
+}
+
+/// Returns the operations of a file.
+fn operations<F: File>(module: &'static ThisModule) -> bindings::file_operations {
+    bindings::file_operations {
+        owner: module.as_ptr().cast(),
+        open: Some(open::<F>),
+        read: Some(bindings::seq_read),
+        llseek: Some(bindings::seq_lseek),
+        release: Some(release::<F>),
+        write: if F::WRITABLE { Some(write::<F>) } else { None },
+        ..Default::default()
+    }
+}
+
+/// What an opening's seq_file points at.
+struct Opening<F: File> {
+    node: *const Node<F>,
+    opened: F::Opened,
+}
+
+/// The operations of [`Opening`]'s seq_file.
+struct Sequence<F>(core::marker::PhantomData<F>);
+
+impl<F: File> Sequence<F> {
+    const OPERATIONS: bindings::seq_operations = bindings::seq_operations {
+        start: Some(start::<F>),
+        next: Some(next::<F>),
+        stop: Some(stop),
+        show: Some(show::<F>),
+    };
+}
+
+/// # Safety
+///
+/// Only as `open` of a file that [`Directory::add`] made for `F`.
+unsafe extern "C" fn open<F: File>(
+    inode: *mut bindings::inode,
+    file: *mut bindings::file,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: The file's data is a `Node<F>` that outlives it.
+        let node = unsafe { bindings::trapscope_inode_private(inode) }.cast::<Node<F>>();
+        // SAFETY: As above.
+        let opened = unsafe { &*node }.file.open()?;
+        let opening = KBox::new(Opening::<F> { node, opened }, GFP_KERNEL)?;
+        // SAFETY: The file is being opened; the table is static.
+        to_result(unsafe { bindings::seq_open(file, &Sequence::<F>::OPERATIONS) })?;
+        // SAFETY: seq_open() has succeeded.
+        unsafe { bindings::trapscope_set_open_private(file, KBox::into_raw(opening).cast()) };
+        Ok(0)
+    })
+}
+
+/// # Safety
+///
+/// Only as `release` of a file that [`Directory::add`] made for `F`.
+unsafe extern "C" fn release<F: File>(
+    inode: *mut bindings::inode,
+    file: *mut bindings::file,
+) -> c_int {
+    // SAFETY: `open` has succeeded, and put a box there.
+    let opening = unsafe { bindings::trapscope_open_private(file) }.cast::<Opening<F>>();
+    // SAFETY: From `KBox::into_raw()`, and not used after this.
+    drop(unsafe { KBox::from_raw(opening) });
+    // SAFETY: The file has a seq_file.
+    unsafe { bindings::seq_release(inode, file) }
+}
+
+/// # Safety
+///
+/// Only as `write` of a file that [`Directory::add`] made for `F`.
+unsafe extern "C" fn write<F: File>(
+    file: *mut bindings::file,
+    input: *const c_char,
+    size: usize,
+    _position: *mut i64,
+) -> isize {
+    from_result(|| {
+        let mut buffer = [0u8; WRITE_MAX];
+        let buffer = buffer.get_mut(..size).ok_or(EINVAL)?;
+        // SAFETY: The buffer has `size` bytes; the source is checked.
+        let left = unsafe {
+            bindings::trapscope_copy_from_user(buffer.as_mut_ptr().cast(), input.cast(), size)
+        };
+        if left != 0 {
+            return Err(EFAULT);
+        }
+        // SAFETY: `open` has put an opening there, whose node outlives it.
+        let opening = unsafe { &*bindings::trapscope_open_private(file).cast::<Opening<F>>() };
+        // SAFETY: As above.
+        unsafe { &*opening.node }.file.write(buffer)?;
+        isize::try_from(size).map_err(|_| EINVAL)
+    })
+}
+
+/// Returns the opening that a seq_file is of.
+///
+/// # Safety
+///
+/// Only for a seq_file that [`open`] made for `F`.
+unsafe fn opening<'a, F: File>(seq: *mut bindings::seq_file) -> &'a Opening<F> {
+    // SAFETY: `open` has put an opening there, and `release` takes it away.
+    unsafe { &*bindings::trapscope_seq_private(seq).cast::<Opening<F>>() }
+}
+
+/// Returns the token of a record, or null behind the last.
+///
+/// # Safety
+///
+/// Only for a seq_file that [`open`] made for `F`.
+unsafe fn token<F: File>(seq: *mut bindings::seq_file, position: i64) -> *mut c_void {
+    // SAFETY: By the caller.
+    let opening = unsafe { opening::<F>(seq) };
+    // SAFETY: The node outlives the opening.
+    let records = unsafe { &*opening.node }.file.records(&opening.opened);
+    match usize::try_from(position) {
+        Ok(record) if record < records => core::ptr::without_provenance_mut(record + 1),
+        _ => null_mut(),
+    }
+}
+
+/// # Safety
+///
+/// Only from [`Sequence<F>`].
+unsafe extern "C" fn start<F: File>(
+    seq: *mut bindings::seq_file,
+    position: *mut i64,
+) -> *mut c_void {
+    // SAFETY: seq_file passes a live position.
+    let position = unsafe { *position };
+    // SAFETY: By the caller.
+    unsafe { token::<F>(seq, position) }
+}
+
+/// # Safety
+///
+/// Only from [`Sequence<F>`].
+unsafe extern "C" fn next<F: File>(
+    seq: *mut bindings::seq_file,
+    _token: *mut c_void,
+    position: *mut i64,
+) -> *mut c_void {
+    // SAFETY: seq_file passes a live position.
+    let position = unsafe { &mut *position };
+    *position += 1;
+    // SAFETY: By the caller.
+    unsafe { token::<F>(seq, *position) }
+}
+
+/// # Safety
+///
+/// Only from [`Sequence`].
+unsafe extern "C" fn stop(_seq: *mut bindings::seq_file, _token: *mut c_void) {}
+
+/// # Safety
+///
+/// Only from [`Sequence<F>`].
+unsafe extern "C" fn show<F: File>(seq: *mut bindings::seq_file, token: *mut c_void) -> c_int {
+    // SAFETY: By the caller.
+    let opening = unsafe { opening::<F>(seq) };
+    // SAFETY: seq_file passes itself, for this call alone.
+    let mut out = Out(unsafe { &mut *seq });
+    // SAFETY: The node outlives the opening.
+    let file = unsafe { &(*opening.node).file };
+    match file.show(&opening.opened, token.addr().wrapping_sub(1), &mut out) {
+        Ok(()) => 0,
+        Err(fmt::Error) => EIO.to_errno(),
+    }
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel functions that are probed, with what they are called with.
+
+use crate::{
+    bindings,
+    sys::{
+        kretprobe::Registers,
+        vma::{
+            Vma,
+            VmaId, //
+        }, //
+    },
+};
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// A function of the kernel.
+///
+/// # Safety
+///
+/// [`Function::entry`] reads the registers as the function named by `SYMBOL`
+/// is called in Linux 7.3.
+pub(crate) unsafe trait Function {
+    /// The function's name.
+    const SYMBOL: &'static CStr;
+
+    /// What it is called with.
+    type Entry<'a>;
+
+    /// # Safety
+    ///
+    /// The registers are those at the function's entry.
+    #[doc(hidden)]
+    unsafe fn entry<'a>(registers: &'a Registers) -> Self::Entry<'a>;
+}
+
+/// A function of the kernel whose return matters too.
+///
+/// # Safety
+///
+/// [`Returns::kept`] and [`Returns::exit`] read the registers as the function
+/// is called, and returns, in Linux 7.3.
+pub(crate) unsafe trait Returns: Function {
+    /// The arguments that the return needs.
+    type Kept: Copy;
+
+    /// What it returns with.
+    type Exit<'a>;
+
+    /// # Safety
+    ///
+    /// The registers are those at the function's entry.
+    #[doc(hidden)]
+    unsafe fn kept(registers: &Registers) -> Self::Kept;
+
+    /// # Safety
+    ///
+    /// The registers are those at the return of the call that `kept` is of.
+    #[doc(hidden)]
+    unsafe fn exit<'a>(registers: &'a Registers, kept: Self::Kept) -> Self::Exit<'a>;
+}
+
+/// `handle_mm_fault()`: one attempt to serve a fault.
+///
+/// Source: mm/memory.c.
+pub(crate) struct HandleMmFault;
+
+/// The arguments of `handle_mm_fault()`.
+pub(crate) struct FaultEntry<'a> {
+    /// The mapping, whose lock or whose mm's lock is held.
+    pub(crate) vma: &'a Vma,
+    /// The address, not rounded.
+    pub(crate) address: u64,
+    /// `FAULT_FLAG_*`.
+    pub(crate) flags: u32,
+    /// Whether there are registers: not for GUP, KSM, HMM and the like.
+    pub(crate) has_registers: bool,
+}
+
+/// The outcome of `handle_mm_fault()`.
+pub(crate) struct FaultExit<'a> {
+    /// The mapping, if its lock is still held.
+    pub(crate) vma: Option<&'a Vma>,
+    /// `VM_FAULT_*`.
+    pub(crate) result: u32,
+}
+
+// SAFETY: vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long
+// address, unsigned int flags, struct pt_regs *regs), with `vma` locked.
+unsafe impl Function for HandleMmFault {
+    const SYMBOL: &'static CStr = c"handle_mm_fault";
+    type Entry<'a> = FaultEntry<'a>;
+
+    #[inline]
+    unsafe fn entry<'a>(registers: &'a Registers) -> FaultEntry<'a> {
+        FaultEntry {
+            // SAFETY: The caller of the function holds a lock that keeps it.
+            vma: unsafe { Vma::from_raw(registers.argument(0) as *mut _) },
+            address: registers.argument(1) as u64,
+            flags: registers.argument(2) as u32,
+            has_registers: registers.argument(3) != 0,
+        }
+    }
+}
+
+// SAFETY: As above; VM_FAULT_RETRY and VM_FAULT_COMPLETED say that the lock
+// was dropped.
+unsafe impl Returns for HandleMmFault {
+    type Kept = NonNull<bindings::vm_area_struct>;
+    type Exit<'a> = FaultExit<'a>;
+
+    #[inline]
+    unsafe fn kept(registers: &Registers) -> Self::Kept {
+        NonNull::new(registers.argument(0) as *mut _).unwrap_or(NonNull::dangling())
+    }
+
+    #[inline]
+    unsafe fn exit<'a>(registers: &'a Registers, kept: Self::Kept) -> FaultExit<'a> {
+        const UNLOCKED: u32 = (bindings::vm_fault_reason_VM_FAULT_RETRY
+            | bindings::vm_fault_reason_VM_FAULT_COMPLETED) as u32;
+        let result = registers.return_value() as u32;
+        FaultExit {
+            vma: if result & UNLOCKED == 0 {
+                // SAFETY: The lock is still held.
+                Some(unsafe { Vma::from_raw(kept.as_ptr()) })
+            } else {
+                None
+            },
+            result,
+        }
+    }
+}
+
+/// `vm_area_free()`: the end of a VMA object.
+///
+/// Source: mm/vma_init.c.
+pub(crate) struct VmAreaFree;
+
+// SAFETY: void vm_area_free(struct vm_area_struct *vma)
+unsafe impl Function for VmAreaFree {
+    const SYMBOL: &'static CStr = c"vm_area_free";
+    type Entry<'a> = VmaId;
+
+    unsafe fn entry<'a>(registers: &'a Registers) -> VmaId {
+        VmaId::from_raw(registers.argument(0))
+    }
+}
+
+/// `copy_vma()`: mremap() moves a mapping to another VMA object.
+///
+/// Source: mm/vma.c.
+pub(crate) struct CopyVma;
+
+/// A mapping that went from one VMA object to another.
+pub(crate) struct Moved {
+    /// Where it was.
+    pub(crate) from: VmaId,
+    /// Where it is; nowhere if the move failed.
+    pub(crate) to: VmaId,
+}
+
+// SAFETY: struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, ...)
+unsafe impl Function for CopyVma {
+    const SYMBOL: &'static CStr = c"copy_vma";
+    type Entry<'a> = ();
+
+    unsafe fn entry<'a>(_registers: &'a Registers) {}
+}
+
+// SAFETY: As above.
+unsafe impl Returns for CopyVma {
+    type Kept = VmaId;
+    type Exit<'a> = Moved;
+
+    unsafe fn kept(registers: &Registers) -> VmaId {
+        // SAFETY: `vmap` points at the caller's pointer to the VMA.
+        VmaId::from_raw(unsafe { *(registers.argument(0) as *const usize) })
+    }
+
+    unsafe fn exit<'a>(registers: &'a Registers, kept: VmaId) -> Moved {
+        Moved {
+            from: kept,
+            to: VmaId::from_raw(registers.return_value()),
+        }
+    }
+}
+
+/// `expand_downwards()`: a stack grows, or tries to.
+///
+/// Source: mm/vma.c.
+pub(crate) struct ExpandDownwards;
+
+/// The arguments of `expand_downwards()`.
+pub(crate) struct GrowthEntry<'a> {
+    /// The stack, write-locked.
+    pub(crate) vma: &'a Vma,
+    /// The address that it has to reach.
+    pub(crate) address: u64,
+}
+
+/// The outcome of `expand_downwards()`.
+pub(crate) struct GrowthExit<'a> {
+    /// The stack, still write-locked.
+    pub(crate) vma: &'a Vma,
+}
+
+// SAFETY: int expand_downwards(struct vm_area_struct *vma, unsigned long
+// address), with the mm write-locked throughout.
+unsafe impl Function for ExpandDownwards {
+    const SYMBOL: &'static CStr = c"expand_downwards";
+    type Entry<'a> = GrowthEntry<'a>;
+
+    unsafe fn entry<'a>(registers: &'a Registers) -> GrowthEntry<'a> {
+        GrowthEntry {
+            // SAFETY: The caller of the function holds the mm's lock.
+            vma: unsafe { Vma::from_raw(registers.argument(0) as *mut _) },
+            address: registers.argument(1) as u64,
+        }
+    }
+}
+
+// SAFETY: As above.
+unsafe impl Returns for ExpandDownwards {
+    type Kept = NonNull<bindings::vm_area_struct>;
+    type Exit<'a> = GrowthExit<'a>;
+
+    unsafe fn kept(registers: &Registers) -> Self::Kept {
+        NonNull::new(registers.argument(0) as *mut _).unwrap_or(NonNull::dangling())
+    }
+
+    unsafe fn exit<'a>(_registers: &'a Registers, kept: Self::Kept) -> GrowthExit<'a> {
+        GrowthExit {
+            // SAFETY: The caller of the function still holds the mm's lock.
+            vma: unsafe { Vma::from_raw(kept.as_ptr()) },
+        }
+    }
+}
+
+/// A fault that handle_mm_fault() does not get, or that it failed.
+pub(crate) struct BadArea {
+    /// The address, not rounded.
+    pub(crate) address: u64,
+    /// The #PF error code.
+    pub(crate) error_code: u64,
+}
+
+/// `bad_area_nosemaphore()`: a fault on no mapping, or where none is allowed.
+///
+/// Source: arch/x86/mm/fault.c.
+pub(crate) struct BadAreaNosemaphore;
+
+// SAFETY: void bad_area_nosemaphore(struct pt_regs *regs, unsigned long
+// error_code, unsigned long address)
+unsafe impl Function for BadAreaNosemaphore {
+    const SYMBOL: &'static CStr = c"bad_area_nosemaphore";
+    type Entry<'a> = BadArea;
+
+    unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
+        BadArea {
+            error_code: registers.argument(1) as u64,
+            address: registers.argument(2) as u64,
+        }
+    }
+}
+
+/// `bad_area_access_error()`: an access that the mapping does not allow.
+///
+/// Source: arch/x86/mm/fault.c.
+pub(crate) struct BadAreaAccessError;
+
+// SAFETY: void bad_area_access_error(struct pt_regs *regs, unsigned long
+// error_code, unsigned long address, ...)
+unsafe impl Function for BadAreaAccessError {
+    const SYMBOL: &'static CStr = c"bad_area_access_error";
+    type Entry<'a> = BadArea;
+
+    unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
+        BadArea {
+            error_code: registers.argument(1) as u64,
+            address: registers.argument(2) as u64,
+        }
+    }
+}

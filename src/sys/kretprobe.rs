@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kretprobes: a function's entry and return, with data kept between the two.
+//!
+//! C header: [`include/linux/kprobes.h`](srctree/include/linux/kprobes.h)
+
+use crate::{
+    bindings,
+    sys::functions::{
+        Function,
+        Returns, //
+    },
+};
+use core::{
+    mem::{
+        align_of,
+        size_of, //
+    },
+    pin::Pin, //
+};
+use kernel::{
+    error::to_result,
+    ffi::c_int,
+    prelude::*,
+    types::Opaque, //
+};
+
+/// The registers at the entry or the return of a probed function.
+///
+/// # Invariants
+///
+/// Points at live registers.
+#[repr(transparent)]
+pub(super) struct Registers(Opaque<bindings::pt_regs>);
+
+impl Registers {
+    /// # Safety
+    ///
+    /// `regs` points at registers that stay live for `'a`.
+    pub(super) unsafe fn from_raw<'a>(regs: *mut bindings::pt_regs) -> &'a Self {
+        // SAFETY: By the caller; the type is transparent.
+        unsafe { &*regs.cast() }
+    }
+
+    /// Returns argument `index` of a function that is being entered, 0 to 3.
+    ///
+    /// Source: the System V ABI, `regs_get_kernel_argument()`.
+    #[inline]
+    pub(super) fn argument(&self, index: usize) -> usize {
+        // SAFETY: Live registers (type invariant).
+        let regs = unsafe { &*self.0.get() };
+        let value = match index {
+            0 => regs.di,
+            1 => regs.si,
+            2 => regs.dx,
+            _ => regs.cx,
+        };
+        value as usize
+    }
+
+    /// Returns the value that a function returns.
+    #[inline]
+    pub(super) fn return_value(&self) -> usize {
+        // SAFETY: Live registers (type invariant).
+        unsafe { (*self.0.get()).ax as usize }
+    }
+}
+
+/// What runs at the entry and the return of the probed function.
+pub(crate) trait Handler: Sync {
+    /// The function to probe.
+    type Target: Returns;
+
+    /// What is kept from the entry to the return.
+    type Data: Copy;
+
+    /// Called at the entry, on the task that called the function.
+    ///
+    /// `None` skips this call: its return will not be seen. Preemption is off:
+    /// no sleeping, no allocation.
+    fn entered(&self, call: <Self::Target as Function>::Entry<'_>) -> Option<Self::Data>;
+
+    /// Called at the return, on the same task, with what the entry kept.
+    ///
+    /// Preemption is off: no sleeping, no allocation.
+    fn returned(&self, call: <Self::Target as Returns>::Exit<'_>, data: Self::Data);
+}
+
+/// What lies in a kretprobe instance between entry and return.
+struct Kept<H: Handler> {
+    arguments: <H::Target as Returns>::Kept,
+    data: H::Data,
+}
+
+/// A registered kretprobe.
+///
+/// # Invariants
+///
+/// `probe` is registered, and its address is stable.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Kretprobe<H: Handler> {
+    #[pin]
+    probe: Opaque<bindings::kretprobe>,
+    handler: H,
+}
+
+// SAFETY: A kretprobe belongs to no task, and the handler is `Send`.
+unsafe impl<H: Handler + Send> Send for Kretprobe<H> {}
+
+// SAFETY: The C side serialises changes to the probe.
+unsafe impl<H: Handler> Sync for Kretprobe<H> {}
+
+impl<H: Handler> Kretprobe<H> {
+    /// Registers a kretprobe for up to `instances` calls at a time. Sleeps.
+    ///
+    /// Fails with the errno of `register_kretprobe()`: `ENOENT` for an unknown
+    /// symbol, `EINVAL` for one that may not be probed, `ENOMEM`.
+    pub(crate) fn new(handler: H, instances: u32) -> impl PinInit<Self, Error> {
+        const {
+            assert!(align_of::<Kept<H>>() <= align_of::<bindings::kretprobe_instance>());
+        }
+        try_pin_init!(&this in Self {
+            probe <- Opaque::ffi_init(|slot: *mut bindings::kretprobe| {
+                let probe = bindings::kretprobe {
+                    kp: bindings::kprobe {
+                        symbol_name: H::Target::SYMBOL.as_char_ptr(),
+                        ..Default::default()
+                    },
+                    entry_handler: Some(entered::<H>),
+                    handler: Some(returned::<H>),
+                    maxactive: i32::try_from(instances).unwrap_or(i32::MAX),
+                    data_size: size_of::<Kept<H>>(),
+                    ..Default::default()
+                };
+                // SAFETY: `slot` is valid for writes.
+                unsafe { slot.write(probe) };
+            }),
+            handler,
+            _: {
+                // SAFETY: All fields are initialised.
+                let probe = Opaque::cast_into(unsafe { &raw const (*this.as_ptr()).probe });
+                // SAFETY: The slot is pinned, and the probe is unregistered
+                // before it goes.
+                to_result(unsafe { bindings::register_kretprobe(probe) })?;
+            },
+        })
+    }
+
+    /// Returns how many calls went unseen since registration: no instance was
+    /// free, or another probe was running on that CPU.
+    pub(crate) fn missed(&self) -> u64 {
+        let probe = self.probe.get();
+        // SAFETY: The probe is live; the word is read whole.
+        let no_instance = unsafe { (&raw const (*probe).nmissed).read_volatile() };
+        // SAFETY: As above.
+        let nested = unsafe { (&raw const (*probe).kp.nmissed).read_volatile() };
+        // The kernel counts the first in an int, which wraps.
+        u64::from(no_instance as u32).wrapping_add(nested as u64)
+    }
+}
+
+#[pinned_drop]
+impl<H: Handler> PinnedDrop for Kretprobe<H> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: Registered (type invariant). Waits for running handlers;
+        // calls that return later pass the handler by.
+        unsafe { bindings::unregister_kretprobe(self.probe.get()) };
+    }
+}
+
+/// # Safety
+///
+/// `instance` belongs to the probe of a registered [`Kretprobe<H>`].
+#[inline]
+unsafe fn owner<'a, H: Handler>(instance: *mut bindings::kretprobe_instance) -> &'a Kretprobe<H> {
+    // SAFETY: A node in use has a live `rethook`: see get_kretprobe().
+    let rethook = unsafe { (*instance).node.rethook };
+    // SAFETY: As above; its data is the kretprobe.
+    let probe = unsafe { (*rethook).data.cast::<bindings::kretprobe>() };
+    // SAFETY: The kretprobe is the field of a pinned `Kretprobe<H>`.
+    let this = unsafe { kernel::container_of!(Opaque::cast_from(probe), Kretprobe<H>, probe) };
+    // SAFETY: Its drop waits for running handlers.
+    unsafe { &*this }
+}
+
+/// # Safety
+///
+/// Only as `entry_handler` of the probe in a [`Kretprobe<H>`].
+unsafe extern "C" fn entered<H: Handler>(
+    instance: *mut bindings::kretprobe_instance,
+    regs: *mut bindings::pt_regs,
+) -> c_int {
+    // SAFETY: Called for the probe of a registered `Kretprobe<H>`.
+    let this = unsafe { owner::<H>(instance) };
+    // SAFETY: The C side passes live registers.
+    let registers = unsafe { Registers::from_raw(regs) };
+    // SAFETY: They are those at the entry of the target.
+    let arguments = unsafe { H::Target::kept(registers) };
+    // SAFETY: As above.
+    let call = unsafe { H::Target::entry(registers) };
+    let Some(data) = this.handler.entered(call) else {
+        return 1;
+    };
+    // SAFETY: The instance has `data_size` bytes of room, aligned by the check
+    // in `Kretprobe::new()`.
+    unsafe {
+        (&raw mut (*instance).data)
+            .cast::<Kept<H>>()
+            .write(Kept { arguments, data })
+    };
+    0
+}
+
+/// # Safety
+///
+/// Only as `handler` of the probe in a [`Kretprobe<H>`].
+unsafe extern "C" fn returned<H: Handler>(
+    instance: *mut bindings::kretprobe_instance,
+    regs: *mut bindings::pt_regs,
+) -> c_int {
+    // SAFETY: Called for the probe of a registered `Kretprobe<H>`.
+    let this = unsafe { owner::<H>(instance) };
+    // SAFETY: The entry handler wrote this, or this call would not be.
+    let kept = unsafe { (&raw const (*instance).data).cast::<Kept<H>>().read() };
+    // SAFETY: The C side passes live registers.
+    let registers = unsafe { Registers::from_raw(regs) };
+    // SAFETY: They are those at the return of the call that `kept` is of.
+    let call = unsafe { H::Target::exit(registers, kept.arguments) };
+    this.handler.returned(call, kept.data);
+    0
+}

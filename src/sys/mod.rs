@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe wrappers around kernel facilities, one a file.
+//!
+//! All of the module's `unsafe` is here.
+
+pub(crate) mod atomic;
+pub(crate) mod clock;
+pub(crate) mod debugfs;
+pub(crate) mod functions;
+pub(crate) mod kernel_info;
+pub(crate) mod kprobe;
+pub(crate) mod kretprobe;
+pub(crate) mod page_table;
+pub(crate) mod per_cpu;
+pub(crate) mod rcu;
+pub(crate) mod task;
+pub(crate) mod tracepoint;
+pub(crate) mod vma;

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Arrays of counters, one copy a CPU.
+//!
+//! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
+
+use crate::bindings;
+use core::{
+    arch::asm,
+    mem::size_of,
+    ptr::NonNull, //
+};
+use kernel::{
+    ffi::c_void,
+    prelude::*, //
+};
+
+/// `N` counters for each possible CPU.
+///
+/// # Invariants
+///
+/// `base` is a per-CPU allocation of `N` zero-initialised `u64`s, owned by
+/// this value.
+pub(crate) struct PerCpuCounters<const N: usize> {
+    base: NonNull<c_void>,
+}
+
+// SAFETY: A per-CPU allocation belongs to no task.
+unsafe impl<const N: usize> Send for PerCpuCounters<N> {}
+
+// SAFETY: Counters change by one instruction on their own CPU, and are read as
+// whole words.
+unsafe impl<const N: usize> Sync for PerCpuCounters<N> {}
+
+impl<const N: usize> PerCpuCounters<N> {
+    /// Allocates the counters, all zero.
+    ///
+    /// Fails with `ENOMEM`. Sleeps.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: Process context; a size over what the allocator takes gives
+        // a null pointer.
+        let base = unsafe { bindings::trapscope_alloc_percpu(N * size_of::<u64>()) };
+        // INVARIANT: The allocator hands out zeroed memory.
+        Ok(Self {
+            base: NonNull::new(base.cast()).ok_or(ENOMEM)?,
+        })
+    }
+
+    /// Adds one to counter `index` on this CPU.
+    ///
+    /// From any context, NMI included: it is one instruction. An index that is
+    /// out of range changes nothing. The counter wraps.
+    #[inline]
+    pub(crate) fn increment(&self, index: usize) {
+        if index >= N {
+            return;
+        }
+        // SAFETY: By the type invariant the address, relative to the per-CPU
+        // base that GS holds in kernel mode, is that of a live `u64`.
+        unsafe {
+            asm!(
+                "inc qword ptr gs:[{}]",
+                in(reg) self.base.as_ptr().cast::<u64>().wrapping_add(index),
+                options(nostack)
+            )
+        };
+    }
+
+    /// Calls `f` with the address of counter `index` on every possible CPU.
+    fn for_each_cpu(&self, index: usize, mut f: impl FnMut(*mut u64)) {
+        if index >= N {
+            return;
+        }
+        let mut cpu = -1;
+        loop {
+            // SAFETY: No preconditions.
+            cpu = unsafe { bindings::trapscope_next_cpu(cpu) };
+            let Ok(number) = u32::try_from(cpu) else {
+                break;
+            };
+            // SAFETY: `base` is a per-CPU allocation (type invariant), and
+            // `number` a possible CPU.
+            let array =
+                unsafe { bindings::trapscope_per_cpu_u64(self.base.as_ptr().cast(), number) };
+            f(array.wrapping_add(index));
+        }
+    }
+
+    /// Returns the sum of counter `index` over all CPUs.
+    pub(crate) fn sum(&self, index: usize) -> u64 {
+        let mut sum = 0u64;
+        self.for_each_cpu(index, |counter| {
+            // SAFETY: A live `u64` (type invariant); whole words do not tear.
+            sum = sum.wrapping_add(unsafe { counter.read_volatile() });
+        });
+        sum
+    }
+
+    /// Sets every counter to zero.
+    ///
+    /// An increment that runs at the same time may undo it for its counter:
+    /// the caller keeps the handlers out.
+    pub(crate) fn clear(&self) {
+        for index in 0..N {
+            self.clear_at(index);
+        }
+    }
+
+    /// Sets counter `index` to zero, under the condition of [`Self::clear`].
+    pub(crate) fn clear_at(&self, index: usize) {
+        self.for_each_cpu(index, |counter| {
+            // SAFETY: A live `u64` (type invariant).
+            unsafe { counter.write_volatile(0) };
+        });
+    }
+
+    /// Returns the memory that the counters of all possible CPUs take.
+    pub(crate) fn memory(&self) -> usize {
+        let mut bytes = 0;
+        self.for_each_cpu(0, |_| bytes += N * size_of::<u64>());
+        bytes
+    }
+}
+
+impl<const N: usize> Drop for PerCpuCounters<N> {
+    fn drop(&mut self) {
+        // SAFETY: `base` came from the per-CPU allocator, and nobody uses it
+        // any more.
+        unsafe { bindings::free_percpu(self.base.as_ptr().cast()) };
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The current task, and the owners of address spaces.
+//!
+//! C header: [`include/linux/sched.h`](srctree/include/linux/sched.h)
+
+use crate::bindings;
+
+/// Tells tasks apart, over reuse of their memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskId {
+    /// The address of its task_struct.
+    pub(crate) address: u64,
+    /// When it started, in nanoseconds since boot.
+    pub(crate) started: u64,
+}
+
+impl TaskId {
+    /// Returns the current task's.
+    #[inline]
+    pub(crate) fn current() -> Self {
+        // SAFETY: No preconditions in task context.
+        let raw = unsafe { bindings::trapscope_current() };
+        Self {
+            address: raw.address,
+            started: raw.start_time,
+        }
+    }
+}
+
+/// Tells whether the current task is in execve().
+pub(crate) fn current_in_exec() -> bool {
+    // SAFETY: No preconditions in task context.
+    unsafe { bindings::trapscope_current_in_exec() }
+}
+
+/// Tells whether the current context may not take faults on user addresses.
+///
+/// Source: `faulthandler_disabled()`, but for the preemption count, which a
+/// probe handler raises itself.
+pub(crate) fn faults_disabled() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { bindings::trapscope_pagefault_disabled() }
+}
+
+/// A task's name, padded with NUL.
+pub(crate) type Comm = [u8; 16];
+
+/// The process that an address space belongs to.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner {
+    /// The process's id.
+    pub(crate) pid: i32,
+    /// When its main thread started, in nanoseconds since boot.
+    pub(crate) started: u64,
+    /// The name of its main thread.
+    pub(crate) comm: Comm,
+}
+
+impl Owner {
+    /// # Safety
+    ///
+    /// `mm` is live.
+    pub(super) unsafe fn of_mm(mm: *mut bindings::mm_struct) -> Option<Self> {
+        let mut raw = bindings::trapscope_owner::default();
+        // SAFETY: By the caller; `raw` is valid for writes.
+        let found = unsafe { bindings::trapscope_mm_owner(mm, &mut raw) };
+        found.then(|| Self {
+            pid: raw.tgid,
+            started: raw.start_time,
+            comm: raw.comm.map(|byte| byte as u8),
+        })
+    }
+}

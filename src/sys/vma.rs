@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Virtual memory areas and what stands behind them.
+//!
+//! C header: [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h)
+
+use crate::{
+    bindings,
+    sys::{
+        page_table::Leaf,
+        task::Owner, //
+    }, //
+};
+use kernel::types::Opaque;
+
+/// Tells VMA objects apart, as long as they live. Zero is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct VmaId(usize);
+
+impl VmaId {
+    pub(super) fn from_raw(address: usize) -> Self {
+        Self(address)
+    }
+
+    /// Returns the number, a multiple of eight.
+    #[inline]
+    pub(crate) fn raw(self) -> usize {
+        self.0
+    }
+}
+
+/// Traits of a mapping, `TRAPSCOPE_VMA_*`.
+#[derive(Clone, Copy)]
+pub(crate) struct Traits(u32);
+
+macro_rules! traits {
+    ($($(#[$doc:meta])* $name:ident = $bit:ident,)*) => {
+        impl Traits {
+            $($(#[$doc])*
+            #[inline]
+            pub(crate) fn $name(self) -> bool {
+                self.0 & bindings::$bit as u32 != 0
+            })*
+        }
+    };
+}
+
+traits! {
+    /// No file, no driver: `vma_is_anonymous()`.
+    anonymous = trapscope_vma_trait_TRAPSCOPE_VMA_ANONYMOUS,
+    /// A driver's pages or PFNs, or the kernel's own (vdso).
+    special = trapscope_vma_trait_TRAPSCOPE_VMA_SPECIAL,
+    /// A file of shmem: tmpfs, memfd, shared anonymous memory.
+    shmem = trapscope_vma_trait_TRAPSCOPE_VMA_SHMEM,
+    /// hugetlbfs.
+    hugetlb = trapscope_vma_trait_TRAPSCOPE_VMA_HUGETLB,
+    /// `VM_SHARED`.
+    shared = trapscope_vma_trait_TRAPSCOPE_VMA_SHARED,
+    /// `VM_MAYSHARE`.
+    may_share = trapscope_vma_trait_TRAPSCOPE_VMA_MAYSHARE,
+    /// Readable, writable or executable.
+    accessible = trapscope_vma_trait_TRAPSCOPE_VMA_ACCESSIBLE,
+    /// userfaultfd gets missing pages.
+    uffd_missing = trapscope_vma_trait_TRAPSCOPE_VMA_MISSING,
+    /// userfaultfd gets writes to protected pages.
+    uffd_wp = trapscope_vma_trait_TRAPSCOPE_VMA_WP,
+    /// userfaultfd gets pages that are in the page cache, but not mapped.
+    uffd_minor = trapscope_vma_trait_TRAPSCOPE_VMA_MINOR,
+    /// userfaultfd gets accesses to protected pages.
+    uffd_rwp = trapscope_vma_trait_TRAPSCOPE_VMA_RWP,
+}
+
+/// What kind of name a mapping has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// None.
+    Anonymous,
+    /// `[heap]`
+    Heap,
+    /// `[stack]`
+    Stack,
+    /// A path, or a name in brackets.
+    Named,
+}
+
+/// What stands behind a mapping, as in /proc/PID/maps.
+pub(crate) struct Backing {
+    /// Offset in the file, in pages.
+    pub(crate) offset_pages: u64,
+    /// Inode number; 0 without a file.
+    pub(crate) inode: u64,
+    /// Device in the encoding of `new_encode_dev()`; 0 without a file.
+    pub(crate) device: u32,
+    /// What kind of name it has.
+    pub(crate) kind: Kind,
+    /// The same for two mappings that have the same name.
+    pub(crate) name_key: [u64; 3],
+}
+
+/// A VMA whose lock, or whose mm's lock, is held.
+///
+/// # Invariants
+///
+/// The lock is held for as long as there is a reference.
+#[repr(transparent)]
+pub(crate) struct Vma(Opaque<bindings::vm_area_struct>);
+
+impl Vma {
+    /// # Safety
+    ///
+    /// `vma` is a live VMA, and the lock is held for `'a`.
+    pub(super) unsafe fn from_raw<'a>(vma: *mut bindings::vm_area_struct) -> &'a Self {
+        // SAFETY: By the caller; the type is transparent.
+        unsafe { &*vma.cast() }
+    }
+
+    /// Returns what tells this VMA from others.
+    #[inline]
+    pub(crate) fn id(&self) -> VmaId {
+        VmaId(self.0.get() as usize)
+    }
+
+    /// Returns the first address and the one behind the last.
+    #[inline]
+    pub(crate) fn range(&self) -> (u64, u64) {
+        // SAFETY: Locked (type invariant).
+        let range = unsafe { &(*self.0.get()).__bindgen_anon_1.__bindgen_anon_1 };
+        (range.vm_start as u64, range.vm_end as u64)
+    }
+
+    /// Returns the low 32 bits of `VM_*`: permissions are there.
+    #[inline]
+    pub(crate) fn flags(&self) -> u32 {
+        // SAFETY: Locked (type invariant).
+        unsafe { (*self.0.get()).__bindgen_anon_2.vm_flags as u32 }
+    }
+
+    #[inline]
+    fn mm(&self) -> *mut bindings::mm_struct {
+        // SAFETY: Locked (type invariant).
+        unsafe { (*self.0.get()).vm_mm }
+    }
+
+    /// Returns the mm's address, for telling two apart.
+    #[inline]
+    pub(crate) fn mm_id(&self) -> usize {
+        self.mm() as usize
+    }
+
+    /// Returns what matters for a fault.
+    #[inline]
+    pub(crate) fn traits(&self) -> Traits {
+        // SAFETY: Locked (type invariant).
+        Traits(unsafe { bindings::trapscope_vma_traits(self.0.get()) })
+    }
+
+    /// Reads the page table entry of an address, without a lock: a hint.
+    #[inline]
+    pub(crate) fn read_leaf(&self, address: u64) -> Leaf {
+        // SAFETY: The mm is live while its VMA is locked.
+        Leaf::from(unsafe { bindings::trapscope_read_leaf(self.mm(), address as _) })
+    }
+
+    /// Tells whether the file's page for an address is in the page cache.
+    pub(crate) fn in_page_cache(&self, address: u64) -> bool {
+        // SAFETY: Locked (type invariant).
+        unsafe { bindings::trapscope_in_page_cache(self.0.get(), address as _) }
+    }
+
+    /// Returns what stands behind the mapping.
+    pub(crate) fn backing(&self) -> Backing {
+        let mut raw = bindings::trapscope_backing::default();
+        // SAFETY: Locked (type invariant); `raw` is valid for writes.
+        unsafe { bindings::trapscope_vma_backing(self.0.get(), &mut raw) };
+        Backing {
+            offset_pages: raw.pgoff,
+            inode: raw.inode,
+            device: raw.dev,
+            kind: match u32::from(raw.kind) {
+                bindings::trapscope_backing_kind_TRAPSCOPE_HEAP => Kind::Heap,
+                bindings::trapscope_backing_kind_TRAPSCOPE_STACK => Kind::Stack,
+                bindings::trapscope_backing_kind_TRAPSCOPE_NAMED => Kind::Named,
+                _ => Kind::Anonymous,
+            },
+            name_key: raw.name,
+        }
+    }
+
+    /// Writes the mapping's name, as in /proc/PID/maps, and returns its length.
+    ///
+    /// A path that does not fit is shortened to its last part, after `.../`.
+    pub(crate) fn name(&self, buffer: &mut [u8]) -> usize {
+        let size = i32::try_from(buffer.len()).unwrap_or(i32::MAX);
+        // SAFETY: Locked (type invariant); the buffer has `size` bytes.
+        let length = unsafe {
+            bindings::trapscope_vma_name(self.0.get(), buffer.as_mut_ptr().cast(), size)
+        };
+        usize::try_from(length).unwrap_or(0).min(buffer.len())
+    }
+
+    /// Returns the process that the address space belongs to.
+    #[inline]
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        // SAFETY: The mm is live while its VMA is locked.
+        unsafe { Owner::of_mm(self.mm()) }
+    }
+}
