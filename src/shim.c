@@ -23,6 +23,7 @@
 #include <linux/userfaultfd_k.h>
 #include <linux/utsname.h>
 #include <asm/cpu_entry_area.h>
+#include <asm/mem_encrypt.h>
 
 #include "shim.h"
 
@@ -94,37 +95,37 @@ static bool vma_is_driver_mapping(struct vm_area_struct *vma)
 	if (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO))
 		return true;
 	if (!vma->vm_file)
-		return !vma_is_anonymous(vma);
+		return true;
 	return S_ISCHR(file_inode(vma->vm_file)->i_mode);
 }
 
 /* The caller holds the lock of the VMA or of its mm. */
-u32 trapscope_vma_traits(struct vm_area_struct *vma)
+u16 trapscope_vma_traits(struct vm_area_struct *vma)
 {
 	const vm_flags_t flags = vma->vm_flags;
-	u32 traits = 0;
+	u16 traits = 0;
 
 	if (flags & VM_ACCESS_FLAGS)
 		traits |= TRAPSCOPE_VMA_ACCESSIBLE;
-	if (flags & VM_SHARED)
+	if (flags & (VM_SHARED | VM_MAYSHARE))
 		traits |= TRAPSCOPE_VMA_SHARED;
-	if (flags & VM_MAYSHARE)
-		traits |= TRAPSCOPE_VMA_MAYSHARE;
+	if (flags & VM_SHARED)
+		traits |= TRAPSCOPE_VMA_WRITE_SHARED;
+	else if (flags & VM_MAYWRITE)
+		traits |= TRAPSCOPE_VMA_COW;
 	if (unlikely(vma->vm_userfaultfd_ctx.ctx)) {
 		if (userfaultfd_missing(vma))
-			traits |= TRAPSCOPE_VMA_MISSING;
+			traits |= TRAPSCOPE_VMA_UFFD_MISSING;
 		if (userfaultfd_wp(vma))
-			traits |= TRAPSCOPE_VMA_WP;
+			traits |= TRAPSCOPE_VMA_UFFD_WP;
 		if (userfaultfd_minor(vma))
-			traits |= TRAPSCOPE_VMA_MINOR;
+			traits |= TRAPSCOPE_VMA_UFFD_MINOR;
 		if (userfaultfd_rwp(vma))
-			traits |= TRAPSCOPE_VMA_RWP;
+			traits |= TRAPSCOPE_VMA_UFFD_RWP;
 	}
-	if (vma_is_anonymous(vma)) {
+	if (vma_is_anonymous(vma))
 		traits |= TRAPSCOPE_VMA_ANONYMOUS;
-		return traits;
-	}
-	if (is_vm_hugetlb_page(vma))
+	else if (is_vm_hugetlb_page(vma))
 		traits |= TRAPSCOPE_VMA_HUGETLB;
 	else if (vma_is_driver_mapping(vma))
 		traits |= TRAPSCOPE_VMA_SPECIAL;
@@ -161,6 +162,16 @@ static void path_identity(const struct path *path, u64 name[3])
 	name[2] = (unsigned long)path->mnt ^ rol64(parent->d_name.hash_len, 16);
 }
 
+/* anon_vma_name() is not exported. */
+static struct anon_vma_name *vma_anon_name(struct vm_area_struct *vma)
+{
+#ifdef CONFIG_ANON_VMA_NAME
+	return vma->anon_name;
+#else
+	return NULL;
+#endif
+}
+
 static const char *special_name(struct vm_area_struct *vma)
 {
 	const char *name = NULL;
@@ -177,7 +188,7 @@ static const char *special_name(struct vm_area_struct *vma)
 void trapscope_vma_backing(struct vm_area_struct *vma,
 			   struct trapscope_backing *out)
 {
-	struct anon_vma_name *anon = anon_vma_name(vma);
+	struct anon_vma_name *anon = vma_anon_name(vma);
 	const char *name;
 
 	memset(out, 0, sizeof(*out));
@@ -217,7 +228,7 @@ void trapscope_vma_backing(struct vm_area_struct *vma,
  */
 int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size)
 {
-	struct anon_vma_name *anon = anon_vma_name(vma);
+	struct anon_vma_name *anon = vma_anon_name(vma);
 	const char *name;
 	char *path;
 
@@ -234,12 +245,6 @@ int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size)
 				 file_user_path(vma->vm_file)->dentry);
 	memmove(buf, path, strlen(path) + 1);
 	return strlen(buf);
-}
-
-/* The page is mapped, and the caller keeps it so. */
-bool trapscope_pfn_is_anon(u64 pfn)
-{
-	return pfn_valid(pfn) && PageAnon(pfn_to_page(pfn));
 }
 
 bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out)
@@ -298,27 +303,11 @@ void trapscope_layout(struct trapscope_layout *out)
 	out->task_size_max = TASK_SIZE_MAX;
 }
 
-void trapscope_constants(struct trapscope_constants *out)
+void trapscope_pte_format(struct trapscope_pte_format *out)
 {
-	out->zero_pfn_first = zero_pfn(0);
-	out->zero_pfn_last = zero_pfn(0);
-	out->swap_max = MAX_SWAPFILES;
-	out->swap_hwpoison = SWP_HWPOISON_NUM ? MAX_SWAPFILES : U8_MAX;
-#ifdef CONFIG_MIGRATION
-	out->migration_first = SWP_MIGRATION_READ;
-	out->migration_last = SWP_MIGRATION_WRITE;
-#else
-	out->migration_first = U8_MAX;
-	out->migration_last = U8_MAX;
-#endif
-#ifdef CONFIG_DEVICE_PRIVATE
-	out->device_first = SWP_DEVICE_WRITE;
-	out->device_last = SWP_DEVICE_EXCLUSIVE;
-#else
-	out->device_first = U8_MAX;
-	out->device_last = U8_MAX;
-#endif
-	out->marker = SWP_PTE_MARKER;
+	out->pfn_mask = PTE_PFN_MASK & ~sme_me_mask;
+	out->zero_pfn = zero_pfn(0);
+	out->shadow_stack = cpu_feature_enabled(X86_FEATURE_USER_SHSTK);
 }
 
 void __percpu *trapscope_alloc_percpu(size_t size)

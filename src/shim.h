@@ -48,19 +48,20 @@ enum trapscope_backing_kind {
 	TRAPSCOPE_NAMED,
 };
 
-/* Bits of trapscope_vma_traits(). */
+/* Bits of trapscope_vma_traits(): those of VmaTraits in decode/classify.rs. */
 enum trapscope_vma_trait {
-	TRAPSCOPE_VMA_SPECIAL	= 1 << 0,
-	TRAPSCOPE_VMA_SHMEM	= 1 << 1,
-	TRAPSCOPE_VMA_ANONYMOUS	= 1 << 2,
-	TRAPSCOPE_VMA_HUGETLB	= 1 << 3,
-	TRAPSCOPE_VMA_MISSING	= 1 << 4,
-	TRAPSCOPE_VMA_WP	= 1 << 5,
-	TRAPSCOPE_VMA_MINOR	= 1 << 6,
-	TRAPSCOPE_VMA_RWP	= 1 << 7,
-	TRAPSCOPE_VMA_SHARED	= 1 << 8,
-	TRAPSCOPE_VMA_MAYSHARE	= 1 << 9,
-	TRAPSCOPE_VMA_ACCESSIBLE = 1 << 10,
+	TRAPSCOPE_VMA_ANONYMOUS		= 1 << 0,
+	TRAPSCOPE_VMA_SHARED		= 1 << 1,
+	TRAPSCOPE_VMA_WRITE_SHARED	= 1 << 2,
+	TRAPSCOPE_VMA_COW		= 1 << 3,
+	TRAPSCOPE_VMA_HUGETLB		= 1 << 4,
+	TRAPSCOPE_VMA_SPECIAL		= 1 << 5,
+	TRAPSCOPE_VMA_SHMEM		= 1 << 6,
+	TRAPSCOPE_VMA_ACCESSIBLE	= 1 << 7,
+	TRAPSCOPE_VMA_UFFD_MISSING	= 1 << 8,
+	TRAPSCOPE_VMA_UFFD_WP		= 1 << 9,
+	TRAPSCOPE_VMA_UFFD_MINOR	= 1 << 10,
+	TRAPSCOPE_VMA_UFFD_RWP		= 1 << 11,
 };
 
 /* Where things are in the kernel's half of the address space. */
@@ -74,23 +75,20 @@ struct trapscope_layout {
 	u64 task_size_max;
 };
 
-/* Numbers that depend on the kernel's configuration. */
-struct trapscope_constants {
-	u64 zero_pfn_first, zero_pfn_last;
-	u8 swap_max, swap_hwpoison;
-	u8 migration_first, migration_last;
-	u8 device_first, device_last;
-	u8 marker;
+/* What the format of page table entries depends on. */
+struct trapscope_pte_format {
+	u64 pfn_mask;
+	u64 zero_pfn;
+	bool shadow_stack;
 };
 
 struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
 					  unsigned long address);
-u32 trapscope_vma_traits(struct vm_area_struct *vma);
+u16 trapscope_vma_traits(struct vm_area_struct *vma);
 bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address);
 void trapscope_vma_backing(struct vm_area_struct *vma,
 			   struct trapscope_backing *out);
 int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size);
-bool trapscope_pfn_is_anon(u64 pfn);
 bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out);
 struct trapscope_task trapscope_current(void);
 void *trapscope_inode_private(struct inode *inode);
@@ -102,7 +100,7 @@ unsigned long trapscope_copy_from_user(void *to, const void __user *from,
 bool trapscope_current_in_exec(void);
 bool trapscope_pagefault_disabled(void);
 void trapscope_layout(struct trapscope_layout *out);
-void trapscope_constants(struct trapscope_constants *out);
+void trapscope_pte_format(struct trapscope_pte_format *out);
 void __percpu *trapscope_alloc_percpu(size_t size);
 u64 *trapscope_per_cpu_u64(void __percpu *base, unsigned int cpu);
 int trapscope_next_cpu(int cpu);

@@ -33,20 +33,16 @@ impl BadArea {
 /// What is counted, each for kernel mode and for user mode.
 #[derive(Clone, Copy)]
 pub(crate) enum Event {
-    /// An exception, whatever came of it.
-    PageFault,
     /// A fault on a kernel address.
     Region(Region),
     /// A fault on a user address that was refused.
     BadArea(BadArea),
-    /// A bit of the error code, by its place in [`error_code::BITS`].
-    ErrorCode(usize),
 }
 
-const REGIONS: usize = 1;
-const BAD_AREAS: usize = REGIONS + Region::COUNT;
-const ERROR_CODES: usize = BAD_AREAS + BadArea::ALL.len();
-const EVENTS: usize = ERROR_CODES + error_code::BITS.len();
+const EVENTS: usize = Region::COUNT + BadArea::ALL.len();
+
+/// Error codes that can be told apart: each a combination of the known bits.
+const CODES: usize = 1 << error_code::BITS.len();
 
 /// What the hook on handle_mm_fault() counts of itself.
 ///
@@ -66,16 +62,15 @@ pub(crate) enum Own {
 /// The counters, per CPU.
 pub(crate) struct Outside {
     events: PerCpuCounters<{ EVENTS * 2 }>,
+    codes: PerCpuCounters<{ CODES * 2 }>,
     own: PerCpuCounters<4>,
 }
 
 impl Event {
     fn index(self) -> usize {
         match self {
-            Self::PageFault => 0,
-            Self::Region(region) => REGIONS + region.index(),
-            Self::BadArea(reason) => BAD_AREAS + reason as usize,
-            Self::ErrorCode(bit) => ERROR_CODES + bit,
+            Self::Region(region) => region.index(),
+            Self::BadArea(reason) => Region::COUNT + reason as usize,
         }
     }
 }
@@ -84,6 +79,7 @@ impl Outside {
     pub(super) fn new() -> Result<Self> {
         Ok(Self {
             events: PerCpuCounters::new()?,
+            codes: PerCpuCounters::new()?,
             own: PerCpuCounters::new()?,
         })
     }
@@ -101,6 +97,26 @@ impl Outside {
         (self.events.sum(index), self.events.sum(index + 1))
     }
 
+    /// Counts an exception by its error code. From any context.
+    #[inline]
+    pub(crate) fn exception(&self, error_code: u64, user_mode: bool) {
+        self.codes
+            .increment(error_code::pack(error_code) * 2 + usize::from(user_mode));
+    }
+
+    /// Returns how many exceptions had a bit of [`error_code::BITS`] set, from
+    /// kernel mode and from user mode; `None` stands for all of them.
+    pub(crate) fn exceptions(&self, bit: Option<usize>) -> (u64, u64) {
+        (0..CODES)
+            .filter(|code| bit.is_none_or(|bit| code >> bit & 1 != 0))
+            .fold((0, 0), |(kernel, user), code| {
+                (
+                    self.codes.sum(code * 2).wrapping_add(kernel),
+                    self.codes.sum(code * 2 + 1).wrapping_add(user),
+                )
+            })
+    }
+
     /// Counts something about the hook itself.
     #[inline]
     pub(crate) fn own(&self, what: Own) {
@@ -114,11 +130,12 @@ impl Outside {
 
     pub(super) fn clear(&self) {
         self.events.clear();
+        self.codes.clear();
         self.own.clear_at(Own::Filtered as usize);
         self.own.clear_at(Own::WithoutRow as usize);
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.events.memory() + self.own.memory()
+        self.events.memory() + self.codes.memory() + self.own.memory()
     }
 }

@@ -31,7 +31,6 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    str::CStrExt as _,
     ThisModule, //
 };
 

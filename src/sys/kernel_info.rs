@@ -9,7 +9,6 @@ use crate::{
 use core::ffi::CStr;
 use kernel::{
     prelude::*,
-    str::CStrExt as _, //
 };
 
 /// Returns where things are in the kernel's half of the address space.
@@ -37,14 +36,6 @@ pub(crate) fn layout() -> (Layout, u64) {
         },
         raw.task_size_max,
     )
-}
-
-/// Returns the numbers that depend on the kernel's configuration.
-pub(crate) fn constants() -> bindings::trapscope_constants {
-    let mut raw = bindings::trapscope_constants::default();
-    // SAFETY: `raw` is valid for writes.
-    unsafe { bindings::trapscope_constants(&mut raw) };
-    raw
 }
 
 /// Returns the kernel's release, as `uname -r` prints it.

@@ -31,7 +31,7 @@ use kernel::{
 ///
 /// Points at live registers.
 #[repr(transparent)]
-pub(super) struct Registers(Opaque<bindings::pt_regs>);
+pub(crate) struct Registers(Opaque<bindings::pt_regs>);
 
 impl Registers {
     /// # Safety

@@ -1,36 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Leaf entries of page tables, as they stand.
+//! Entries of page tables, as they stand.
 //!
 //! C header: [`include/linux/pgtable.h`](srctree/include/linux/pgtable.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    decode::pte::{
+        Format,
+        Level,
+        SwapTypes, //
+    }, //
+};
 
-/// The entry at which a walk of the page table ended.
-#[derive(Clone, Copy)]
-pub(crate) struct Leaf {
-    /// The raw entry; 0 if nothing is mapped there.
-    pub(crate) value: u64,
-    /// 1 for a PTE, 2 for a PMD, 3 for a PUD or above.
-    pub(crate) level: u8,
-}
-
-impl From<bindings::trapscope_leaf> for Leaf {
-    #[inline]
-    fn from(raw: bindings::trapscope_leaf) -> Self {
-        Self {
-            value: raw.value,
-            level: raw.level,
-        }
-    }
-}
-
-/// Tells whether a page that a locked VMA maps is anonymous.
+/// Returns the entry at which a walk for an address ends, and its level.
 ///
-/// The huge zero page is the one huge page in an anonymous mapping that is
-/// not. Source: `PageAnon()`, include/linux/page-flags.h.
-pub(crate) fn pfn_is_anonymous(pfn: u64) -> bool {
-    // SAFETY: The C side checks that the PFN has a page; a stale one gives a
-    // wrong answer, no harm.
-    unsafe { bindings::trapscope_pfn_is_anon(pfn) }
+/// No lock is taken: the entry may be another one the next moment.
+///
+/// # Safety
+///
+/// `mm` is live, and its lock or that of the VMA at `address` is held.
+#[inline]
+pub(super) unsafe fn read(mm: *mut bindings::mm_struct, address: u64) -> (u64, Level) {
+    // SAFETY: By the caller.
+    let leaf = unsafe { bindings::trapscope_read_leaf(mm, address as _) };
+    let level = match leaf.level {
+        1 => Level::Pte,
+        2 => Level::Pmd,
+        _ => Level::Pud,
+    };
+    (leaf.value, level)
+}
+
+/// Returns the format of this kernel's entries, on this machine.
+pub(crate) fn format() -> Format {
+    let mut raw = bindings::trapscope_pte_format::default();
+    // SAFETY: `raw` is valid for writes.
+    unsafe { bindings::trapscope_pte_format(&mut raw) };
+    Format {
+        swap: SwapTypes::new(
+            cfg!(CONFIG_MEMORY_FAILURE),
+            cfg!(CONFIG_MIGRATION),
+            cfg!(CONFIG_DEVICE_PRIVATE),
+        ),
+        pfn_mask: raw.pfn_mask,
+        zero_pfn: raw.zero_pfn,
+        shadow_stack: raw.shadow_stack,
+    }
 }

@@ -24,7 +24,6 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    str::CStrExt as _, //
 };
 
 /// What runs when a page-fault exception arrives.

@@ -6,10 +6,18 @@
 
 use crate::{
     bindings,
+    decode::{
+        classify::VmaTraits,
+        pte::{
+            self,
+            Format,
+            State, //
+        }, //
+    },
     sys::{
-        page_table::Leaf,
+        page_table,
         task::Owner, //
-    }, //
+    },
 };
 use kernel::types::Opaque;
 
@@ -29,45 +37,27 @@ impl VmaId {
     }
 }
 
-/// Traits of a mapping, `TRAPSCOPE_VMA_*`.
-#[derive(Clone, Copy)]
-pub(crate) struct Traits(u32);
-
-macro_rules! traits {
-    ($($(#[$doc:meta])* $name:ident = $bit:ident,)*) => {
-        impl Traits {
-            $($(#[$doc])*
-            #[inline]
-            pub(crate) fn $name(self) -> bool {
-                self.0 & bindings::$bit as u32 != 0
-            })*
-        }
+macro_rules! same_bits {
+    ($($trait:ident = $bit:ident,)*) => {
+        $(const _: () = assert!(
+            VmaTraits::from_raw(bindings::$bit as u16).is(VmaTraits::$trait)
+        );)*
     };
 }
 
-traits! {
-    /// No file, no driver: `vma_is_anonymous()`.
-    anonymous = trapscope_vma_trait_TRAPSCOPE_VMA_ANONYMOUS,
-    /// A driver's pages or PFNs, or the kernel's own (vdso).
-    special = trapscope_vma_trait_TRAPSCOPE_VMA_SPECIAL,
-    /// A file of shmem: tmpfs, memfd, shared anonymous memory.
-    shmem = trapscope_vma_trait_TRAPSCOPE_VMA_SHMEM,
-    /// hugetlbfs.
-    hugetlb = trapscope_vma_trait_TRAPSCOPE_VMA_HUGETLB,
-    /// `VM_SHARED`.
-    shared = trapscope_vma_trait_TRAPSCOPE_VMA_SHARED,
-    /// `VM_MAYSHARE`.
-    may_share = trapscope_vma_trait_TRAPSCOPE_VMA_MAYSHARE,
-    /// Readable, writable or executable.
-    accessible = trapscope_vma_trait_TRAPSCOPE_VMA_ACCESSIBLE,
-    /// userfaultfd gets missing pages.
-    uffd_missing = trapscope_vma_trait_TRAPSCOPE_VMA_MISSING,
-    /// userfaultfd gets writes to protected pages.
-    uffd_wp = trapscope_vma_trait_TRAPSCOPE_VMA_WP,
-    /// userfaultfd gets pages that are in the page cache, but not mapped.
-    uffd_minor = trapscope_vma_trait_TRAPSCOPE_VMA_MINOR,
-    /// userfaultfd gets accesses to protected pages.
-    uffd_rwp = trapscope_vma_trait_TRAPSCOPE_VMA_RWP,
+same_bits! {
+    ANONYMOUS = trapscope_vma_trait_TRAPSCOPE_VMA_ANONYMOUS,
+    SHARED = trapscope_vma_trait_TRAPSCOPE_VMA_SHARED,
+    WRITE_SHARED = trapscope_vma_trait_TRAPSCOPE_VMA_WRITE_SHARED,
+    COW = trapscope_vma_trait_TRAPSCOPE_VMA_COW,
+    HUGETLB = trapscope_vma_trait_TRAPSCOPE_VMA_HUGETLB,
+    SPECIAL = trapscope_vma_trait_TRAPSCOPE_VMA_SPECIAL,
+    SHMEM = trapscope_vma_trait_TRAPSCOPE_VMA_SHMEM,
+    ACCESSIBLE = trapscope_vma_trait_TRAPSCOPE_VMA_ACCESSIBLE,
+    UFFD_MISSING = trapscope_vma_trait_TRAPSCOPE_VMA_UFFD_MISSING,
+    UFFD_WP = trapscope_vma_trait_TRAPSCOPE_VMA_UFFD_WP,
+    UFFD_MINOR = trapscope_vma_trait_TRAPSCOPE_VMA_UFFD_MINOR,
+    UFFD_RWP = trapscope_vma_trait_TRAPSCOPE_VMA_UFFD_RWP,
 }
 
 /// What kind of name a mapping has.
@@ -149,16 +139,17 @@ impl Vma {
 
     /// Returns what matters for a fault.
     #[inline]
-    pub(crate) fn traits(&self) -> Traits {
+    pub(crate) fn traits(&self) -> VmaTraits {
         // SAFETY: Locked (type invariant).
-        Traits(unsafe { bindings::trapscope_vma_traits(self.0.get()) })
+        VmaTraits::from_raw(unsafe { bindings::trapscope_vma_traits(self.0.get()) })
     }
 
-    /// Reads the page table entry of an address, without a lock: a hint.
+    /// Tells what an address is mapped to, without a lock: a hint.
     #[inline]
-    pub(crate) fn read_leaf(&self, address: u64) -> Leaf {
+    pub(crate) fn mapped(&self, address: u64, format: &Format) -> State {
         // SAFETY: The mm is live while its VMA is locked.
-        Leaf::from(unsafe { bindings::trapscope_read_leaf(self.mm(), address as _) })
+        let (value, level) = unsafe { page_table::read(self.mm(), address) };
+        pte::decode(value, level, format)
     }
 
     /// Tells whether the file's page for an address is in the page cache.

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Names of mappings, each kept once for all rows that have it.
+
+use crate::sys::{
+    atomic::{
+        AtomicU32,
+        AtomicU64,
+        Ordering, //
+    },
+    vma::Vma, //
+};
+use core::mem::size_of;
+use kernel::prelude::*;
+
+/// Bytes of a name that are kept.
+pub(crate) const LENGTH: usize = 216;
+
+const WORDS: usize = LENGTH / 8;
+
+/// Records among which one with a given key is looked for.
+const WINDOW: usize = 32;
+
+/// In [`Name::users`]: the record is being written.
+const BUSY: u32 = 1 << 31;
+
+/// A record. It may be written anew while nobody uses it.
+struct Name {
+    users: AtomicU32,
+    length: AtomicU32,
+    key: [AtomicU64; 3],
+    text: [AtomicU64; WORDS],
+}
+
+/// The names.
+pub(crate) struct Names {
+    records: KVVec<Name>,
+}
+
+impl Names {
+    pub(crate) fn new(count: usize) -> Result<Self> {
+        let mut records = KVVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            records.push(
+                Name {
+                    users: AtomicU32::new(0),
+                    length: AtomicU32::new(0),
+                    key: [const { AtomicU64::new(0) }; 3],
+                    text: [const { AtomicU64::new(0) }; WORDS],
+                },
+                GFP_KERNEL,
+            )?;
+        }
+        Ok(Self { records })
+    }
+
+    /// Returns the records among which a key is looked for.
+    fn window(&self, key: &[u64; 3]) -> impl Iterator<Item = (usize, &Name)> {
+        let count = self.records.len();
+        let mix = key
+            .iter()
+            .fold(0u64, |mix, word| (mix ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let first = ((mix >> 32) as usize * count) >> 32;
+        (first..first + WINDOW.min(count))
+            .map(move |index| index % count)
+            .filter_map(|index| Some((index, self.records.get(index)?)))
+    }
+
+    /// Returns the record with the mapping's name, and counts one more user.
+    ///
+    /// `None` if there is no room. On the fault path: no lock, no allocation.
+    pub(crate) fn take(&self, vma: &Vma, key: &[u64; 3]) -> Option<u32> {
+        for (index, name) in self.window(key) {
+            if name.has(key) && name.use_more() {
+                if name.has(key) {
+                    return Some(index as u32);
+                }
+                name.use_less();
+            }
+        }
+        for (index, name) in self.window(key) {
+            let claimed =
+                name.users
+                    .compare_exchange(0, BUSY, Ordering::Acquire, Ordering::Relaxed);
+            if claimed.is_ok() {
+                name.write(vma, key);
+                name.users.store(1, Ordering::Release);
+                return Some(index as u32);
+            }
+        }
+        None
+    }
+
+    /// Counts one user less.
+    pub(crate) fn release(&self, index: u32) {
+        if let Some(name) = self.records.get(index as usize) {
+            name.use_less();
+        }
+    }
+
+    /// Copies the name out, and returns its length.
+    ///
+    /// The caller makes sure that the record was in use throughout, or throws
+    /// the result away.
+    pub(crate) fn read(&self, index: u32, out: &mut [u8; LENGTH]) -> usize {
+        let Some(name) = self.records.get(index as usize) else {
+            return 0;
+        };
+        for (bytes, word) in out.chunks_exact_mut(8).zip(&name.text) {
+            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        }
+        (name.length.load(Ordering::Relaxed) as usize).min(LENGTH)
+    }
+
+    /// Returns how many records are in use.
+    pub(crate) fn used(&self) -> usize {
+        self.records
+            .iter()
+            .filter(|name| name.users.load(Ordering::Relaxed) != 0)
+            .count()
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.records.len() * size_of::<Name>()
+    }
+}
+
+impl Name {
+    fn has(&self, key: &[u64; 3]) -> bool {
+        self.users.load(Ordering::Acquire) & BUSY == 0
+            && self
+                .key
+                .iter()
+                .zip(key)
+                .all(|(have, want)| have.load(Ordering::Relaxed) == *want)
+    }
+
+    /// Counts one user more, if there is one already.
+    ///
+    /// What nobody uses may be out of date: a path changes, its key need not.
+    fn use_more(&self) -> bool {
+        let users = self.users.load(Ordering::Relaxed);
+        users != 0
+            && users & BUSY == 0
+            && self
+                .users
+                .compare_exchange(users, users + 1, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn use_less(&self) {
+        self.users.fetch_sub(1, Ordering::Release);
+    }
+
+    fn write(&self, vma: &Vma, key: &[u64; 3]) {
+        let mut text = [0u8; LENGTH];
+        let length = vma.name(&mut text);
+        for (word, bytes) in self.text.iter().zip(text.chunks_exact(8)) {
+            let bytes = bytes.try_into().unwrap_or_default();
+            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
+        for (word, value) in self.key.iter().zip(key) {
+            word.store(*value, Ordering::Relaxed);
+        }
+        self.length.store(length as u32, Ordering::Relaxed);
+    }
+}

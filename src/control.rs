@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of the module: what is counted, and whether the hooks are on.
+
+use crate::{
+    account::Accounts,
+    decode::filter::Filter,
+    hook::Hooks,
+    sys::{
+        atomic::{
+            AtomicU64,
+            Ordering, //
+        },
+        rcu, //
+    },
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+
+/// The module's state.
+#[pin_data]
+pub(crate) struct Control {
+    /// Held by whoever changes anything.
+    #[pin]
+    hooks: Mutex<Option<Hooks>>,
+    accounts: Arc<Accounts>,
+    calls: u32,
+    /// Calls missed by hooks that are detached by now.
+    missed_before: AtomicU64,
+    /// Calls whose return no hook saw, since it was detached in between.
+    unfinished: AtomicU64,
+}
+
+impl Control {
+    /// Allocates the tables, with the hooks off.
+    ///
+    /// Fails with `ENOMEM`. Sleeps.
+    pub(crate) fn new(rows: usize, calls: u32) -> Result<Arc<Self>> {
+        let accounts = Arc::new(Accounts::new(rows, calls as usize)?, GFP_KERNEL)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                hooks <- new_mutex!(None),
+                accounts,
+                calls,
+                missed_before: AtomicU64::new(0),
+                unfinished: AtomicU64::new(0),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Returns what is counted.
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Attaches or detaches the hooks. Sleeps.
+    pub(crate) fn enable(&self, on: bool) {
+        use crate::account::outside::Own;
+
+        let mut hooks = self.hooks.lock();
+        match (&*hooks, on) {
+            (None, true) => *hooks = Some(Hooks::attach(&self.accounts, self.calls)),
+            (Some(attached), false) => {
+                self.missed_before
+                    .fetch_add(attached.missed(), Ordering::Relaxed);
+                *hooks = None;
+                rcu::wait_for_handlers();
+                let outside = &self.accounts.outside;
+                let entered = outside.own_count(Own::Entered);
+                self.unfinished.store(
+                    entered.wrapping_sub(outside.own_count(Own::Returned)),
+                    Ordering::Relaxed,
+                );
+            }
+            _ => (),
+        }
+    }
+
+    /// Sets all counts to zero. Sleeps.
+    pub(crate) fn reset(&self) {
+        let _hooks = self.hooks.lock();
+        self.accounts.reset();
+    }
+
+    /// Changes whose faults count. Sleeps.
+    pub(crate) fn set_filter(&self, filter: Option<&Filter>) {
+        let _hooks = self.hooks.lock();
+        self.accounts.filter.set(filter);
+    }
+
+    /// Calls `f` with the hooks, which stay as they are meanwhile. Sleeps.
+    pub(crate) fn with_hooks<R>(&self, f: impl FnOnce(Option<&Hooks>) -> R) -> R {
+        f(self.hooks.lock().as_ref())
+    }
+
+    /// Returns how many calls went unseen since the module was loaded. Sleeps.
+    pub(crate) fn missed(&self) -> u64 {
+        let now = self.with_hooks(|hooks| hooks.map_or(0, Hooks::missed));
+        now.wrapping_add(self.missed_before.load(Ordering::Relaxed))
+    }
+
+    /// Returns how many calls were under way when hooks were detached.
+    pub(crate) fn unfinished(&self) -> u64 {
+        self.unfinished.load(Ordering::Relaxed)
+    }
+}

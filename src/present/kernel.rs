@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kernel`: what handle_mm_fault() never sees.
+
+use crate::{
+    account::outside::{
+        BadArea,
+        Event, //
+    },
+    control::Control,
+    decode::{
+        error_code,
+        region::Region, //
+    },
+    sys::debugfs::{
+        File,
+        Out, //
+    },
+};
+use core::fmt::{
+    self,
+    Write, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The file.
+pub(super) struct KernelFaults(pub(super) Arc<Control>);
+
+impl File for KernelFaults {
+    type Opened = ();
+
+    const WRITABLE: bool = false;
+
+    fn open(&self) -> Result {
+        Ok(())
+    }
+
+    fn records(&self, (): &()) -> usize {
+        1
+    }
+
+    fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
+        let outside = &self.0.accounts().outside;
+        out.write_str("# kind name kernel user\n")?;
+        for region in Region::ALL {
+            let (kernel, user) = outside.counts(Event::Region(region));
+            writeln!(out, "region {} {kernel} {user}", region.name())?;
+        }
+        for (reason, name) in BadArea::ALL {
+            let (kernel, user) = outside.counts(Event::BadArea(reason));
+            writeln!(out, "bad-area {name} {kernel} {user}")?;
+        }
+        for (bit, (_, name)) in error_code::BITS.iter().enumerate() {
+            let (kernel, user) = outside.exceptions(Some(bit));
+            writeln!(out, "error-code {name} {kernel} {user}")?;
+        }
+        let (kernel, user) = outside.exceptions(None);
+        writeln!(out, "total page-fault {kernel} {user}")
+    }
+}

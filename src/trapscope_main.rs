@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! trapscope: page faults by class and by VMA.
+//!
+//! Data flows one way: [`hook`] sees a fault, [`decode`] says what it was,
+//! [`account`] counts it, [`present`] shows it. [`sys`] wraps what of the
+//! kernel they need; all unsafe code is there.
+
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    ThisModule, //
+};
+
+mod account;
+mod bindings;
+mod control;
+mod decode;
+mod hook;
+mod present;
+mod sys;
+
+use control::Control;
+use sys::debugfs::Directory;
+
+/// The module's version, as `status` shows it.
+const VERSION: &str = "0.1.0";
+
+module! {
+    type: Trapscope,
+    name: "trapscope",
+    authors: ["The trapscope authors"],
+    description: "Page faults by class and by VMA",
+    license: "GPL",
+    params: {
+        rows: u64 {
+            default: 16384,
+            description: "Mappings that have a row of their own at a time: 64 to 1048576",
+        },
+        maxactive: u64 {
+            default: 4096,
+            description: "Page faults that may be under way at a time: 1 to 65536",
+        },
+    },
+}
+
+/// The loaded module.
+struct Trapscope {
+    // Goes first: nobody may ask for what goes next.
+    _directory: Directory,
+    control: Arc<Control>,
+}
+
+/// Returns a parameter, if it is in its range.
+fn parameter(name: &str, value: u64, least: u64, most: u64) -> Result<u64> {
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    pr_err!("parameter {name}={value} is out of its range, {least} to {most}\n");
+    Err(EINVAL)
+}
+
+impl kernel::Module for Trapscope {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let rows = parameter("rows", module_parameters::rows.value(), 64, 1 << 20)?;
+        let calls = parameter("maxactive", module_parameters::maxactive.value(), 1, 1 << 16)?;
+        let control = Control::new(rows as usize, calls as u32)?;
+        let directory = present::publish(&control, module)?;
+        control.enable(true);
+        Ok(Self {
+            _directory: directory,
+            control,
+        })
+    }
+}
+
+impl Drop for Trapscope {
+    fn drop(&mut self) {
+        self.control.enable(false);
+    }
+}
