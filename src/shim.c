@@ -134,12 +134,14 @@ u16 trapscope_vma_traits(struct vm_area_struct *vma)
 	return traits;
 }
 
-/* The caller holds the lock of the VMA or of its mm. */
+/*
+ * A shmem page that is swapped out counts as there: see shmem_get_folio_gfp().
+ * The caller holds the lock of the VMA or of its mm.
+ */
 bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address)
 {
 	struct address_space *mapping;
 	pgoff_t index;
-	void *entry;
 
 	if (!vma->vm_file)
 		return false;
@@ -147,8 +149,7 @@ bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address)
 	index = linear_page_index(vma, address);
 	if (is_vm_hugetlb_page(vma))
 		index &= ~(pages_per_huge_page(hstate_vma(vma)) - 1UL);
-	entry = xa_load(&mapping->i_pages, index);
-	return entry && !xa_is_value(entry);
+	return xa_load(&mapping->i_pages, index);
 }
 
 /* What d_path() would print, without printing it. */

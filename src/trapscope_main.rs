@@ -63,7 +63,12 @@ fn parameter(name: &str, value: u64, least: u64, most: u64) -> Result<u64> {
 impl kernel::Module for Trapscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let rows = parameter("rows", module_parameters::rows.value(), 64, 1 << 20)?;
-        let calls = parameter("maxactive", module_parameters::maxactive.value(), 1, 1 << 16)?;
+        let calls = parameter(
+            "maxactive",
+            module_parameters::maxactive.value(),
+            1,
+            1 << 16,
+        )?;
         let control = Control::new(rows as usize, calls as u32)?;
         let directory = present::publish(&control, module)?;
         control.enable(true);

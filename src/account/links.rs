@@ -136,7 +136,8 @@ impl Links {
         slot.stamp.store(clock::now_ns(), Ordering::Relaxed);
         slot.address.store(link.address, Ordering::Relaxed);
         slot.mm.store(link.mm as u64, Ordering::Relaxed);
-        slot.message.store(u64::from(link.message), Ordering::Relaxed);
+        slot.message
+            .store(u64::from(link.message), Ordering::Relaxed);
         slot.task.store(task.address, Ordering::Release);
     }
 

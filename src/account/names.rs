@@ -57,9 +57,9 @@ impl Names {
     /// Returns the records among which a key is looked for.
     fn window(&self, key: &[u64; 3]) -> impl Iterator<Item = (usize, &Name)> {
         let count = self.records.len();
-        let mix = key
-            .iter()
-            .fold(0u64, |mix, word| (mix ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mix = key.iter().fold(0u64, |mix, word| {
+            (mix ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
         let first = ((mix >> 32) as usize * count) >> 32;
         (first..first + WINDOW.min(count))
             .map(move |index| index % count)

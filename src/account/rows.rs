@@ -215,12 +215,8 @@ impl Row {
         for slot in &self.classes {
             let mut word = slot.load(Ordering::Relaxed);
             if word == 0 {
-                word = match slot.compare_exchange(
-                    0,
-                    tag | 1,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                ) {
+                word = match slot.compare_exchange(0, tag | 1, Ordering::Relaxed, Ordering::Relaxed)
+                {
                     Ok(_) => return,
                     Err(word) => word,
                 };
@@ -412,12 +408,7 @@ impl Rows {
                 return;
             };
             if key.load(Ordering::Acquire) == vma.raw() && !core::mem::take(&mut first) {
-                let _ = key.compare_exchange(
-                    vma.raw(),
-                    GONE,
-                    Ordering::Release,
-                    Ordering::Relaxed,
-                );
+                let _ = key.compare_exchange(vma.raw(), GONE, Ordering::Release, Ordering::Relaxed);
             }
         }
     }
@@ -494,12 +485,7 @@ impl Rows {
     pub(crate) fn end(&self, vma: VmaId) {
         if let Found::Row(index) = self.find(vma) {
             if let Some(key) = self.keys.get(index) {
-                let _ = key.compare_exchange(
-                    vma.raw(),
-                    GONE,
-                    Ordering::Release,
-                    Ordering::Relaxed,
-                );
+                let _ = key.compare_exchange(vma.raw(), GONE, Ordering::Release, Ordering::Relaxed);
             }
         }
     }

@@ -86,9 +86,8 @@ impl Totals {
         let index = index * ACCESSES + outcome.access as usize;
         let index = index * 4 + usize::from(outcome.vma_lock) * 2 + usize::from(outcome.major);
         self.completed.increment(index);
-        self.latencies.increment(
-            outcome.class.index() * histogram::BUCKETS + histogram::bucket(latency_ns),
-        );
+        self.latencies
+            .increment(outcome.class.index() * histogram::BUCKETS + histogram::bucket(latency_ns));
     }
 
     /// Counts an attempt that has to be made again.

@@ -152,9 +152,11 @@ impl File for Faults {
                 class.name(),
                 table.sum(|other| other == class),
             ),
-            Line::FamilyTotal(family) => {
-                (family.name(), "*", table.sum(|class| class.family() == family))
-            }
+            Line::FamilyTotal(family) => (
+                family.name(),
+                "*",
+                table.sum(|class| class.family() == family),
+            ),
             Line::Total => ("total", "*", table.sum(|_| true)),
         };
         let all = table.sum(|_| true).completed;

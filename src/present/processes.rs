@@ -96,12 +96,7 @@ impl File for Processes {
         processes.len() + 1
     }
 
-    fn show(
-        &self,
-        processes: &KVVec<Process>,
-        record: usize,
-        out: &mut Out<'_>,
-    ) -> fmt::Result {
+    fn show(&self, processes: &KVVec<Process>, record: usize, out: &mut Out<'_>) -> fmt::Result {
         let Some(process) = record.checked_sub(1).and_then(|place| processes.get(place)) else {
             return out.write_str("# pid state faults major retries rows comm\n");
         };

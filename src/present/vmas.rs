@@ -53,11 +53,9 @@ fn name(row: &RowCopy, out: &mut Out<'_>) -> fmt::Result {
     match (row.kind, row.name_length) {
         (Kind::Heap, _) => out.write_str("[heap]"),
         (Kind::Stack, _) => out.write_str("[stack]"),
-        (Kind::Named, Some(length)) => text::escaped(
-            row.name.get(..length).unwrap_or_default(),
-            Set::Line,
-            out,
-        ),
+        (Kind::Named, Some(length)) => {
+            text::escaped(row.name.get(..length).unwrap_or_default(), Set::Line, out)
+        }
         (Kind::Named, None) => out.write_str("?"),
         (Kind::Anonymous, _) => out.write_str("-"),
     }

@@ -120,9 +120,8 @@ impl Directory {
     /// Fails with `EEXIST`, or with the errno of `debugfs_create_dir()`.
     pub(crate) fn new(name: &CStr, module: &'static ThisModule) -> Result<Self> {
         // SAFETY: A valid name; a null parent is the root.
-        let dentry = from_err_ptr(unsafe {
-            bindings::debugfs_create_dir(name.as_char_ptr(), null_mut())
-        })?;
+        let dentry =
+            from_err_ptr(unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), null_mut()) })?;
         Ok(Self {
             // INVARIANT: Made here.
             dentry: NonNull::new(dentry).ok_or(ENOMEM)?,

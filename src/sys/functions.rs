@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    decode::flags,
     sys::{
         kretprobe::Registers,
         vma::{
@@ -66,6 +67,30 @@ pub(crate) unsafe trait Returns: Function {
 /// Source: mm/memory.c.
 pub(crate) struct HandleMmFault;
 
+/// Decoding has numbers of its own: they have to be the kernel's.
+macro_rules! same_values {
+    ($($ours:ident = $theirs:ident,)*) => {
+        $(const _: () = assert!(flags::$ours == bindings::$theirs);)*
+    };
+}
+
+same_values! {
+    FAULT_FLAG_WRITE = fault_flag_FAULT_FLAG_WRITE,
+    FAULT_FLAG_TRIED = fault_flag_FAULT_FLAG_TRIED,
+    FAULT_FLAG_USER = fault_flag_FAULT_FLAG_USER,
+    FAULT_FLAG_INSTRUCTION = fault_flag_FAULT_FLAG_INSTRUCTION,
+    FAULT_FLAG_UNSHARE = fault_flag_FAULT_FLAG_UNSHARE,
+    FAULT_FLAG_VMA_LOCK = fault_flag_FAULT_FLAG_VMA_LOCK,
+    VM_FAULT_OOM = vm_fault_reason_VM_FAULT_OOM,
+    VM_FAULT_SIGBUS = vm_fault_reason_VM_FAULT_SIGBUS,
+    VM_FAULT_MAJOR = vm_fault_reason_VM_FAULT_MAJOR,
+    VM_FAULT_HWPOISON = vm_fault_reason_VM_FAULT_HWPOISON,
+    VM_FAULT_HWPOISON_LARGE = vm_fault_reason_VM_FAULT_HWPOISON_LARGE,
+    VM_FAULT_SIGSEGV = vm_fault_reason_VM_FAULT_SIGSEGV,
+    VM_FAULT_RETRY = vm_fault_reason_VM_FAULT_RETRY,
+    VM_FAULT_FALLBACK = vm_fault_reason_VM_FAULT_FALLBACK,
+}
+
 /// The arguments of `handle_mm_fault()`.
 pub(crate) struct FaultEntry<'a> {
     /// The mapping, whose lock or whose mm's lock is held.
@@ -117,8 +142,8 @@ unsafe impl Returns for HandleMmFault {
 
     #[inline]
     unsafe fn exit<'a>(registers: &'a Registers, kept: Self::Kept) -> FaultExit<'a> {
-        const UNLOCKED: u32 = (bindings::vm_fault_reason_VM_FAULT_RETRY
-            | bindings::vm_fault_reason_VM_FAULT_COMPLETED) as u32;
+        const UNLOCKED: u32 =
+            bindings::vm_fault_reason_VM_FAULT_RETRY | bindings::vm_fault_reason_VM_FAULT_COMPLETED;
         let result = registers.return_value() as u32;
         FaultExit {
             vma: if result & UNLOCKED == 0 {

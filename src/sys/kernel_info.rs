@@ -7,9 +7,7 @@ use crate::{
     decode::region::Layout, //
 };
 use core::ffi::CStr;
-use kernel::{
-    prelude::*,
-};
+use kernel::prelude::*;
 
 /// Returns where things are in the kernel's half of the address space.
 ///

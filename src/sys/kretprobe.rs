@@ -49,20 +49,19 @@ impl Registers {
     pub(super) fn argument(&self, index: usize) -> usize {
         // SAFETY: Live registers (type invariant).
         let regs = unsafe { &*self.0.get() };
-        let value = match index {
+        match index {
             0 => regs.di,
             1 => regs.si,
             2 => regs.dx,
             _ => regs.cx,
-        };
-        value as usize
+        }
     }
 
     /// Returns the value that a function returns.
     #[inline]
     pub(super) fn return_value(&self) -> usize {
         // SAFETY: Live registers (type invariant).
-        unsafe { (*self.0.get()).ax as usize }
+        unsafe { (*self.0.get()).ax }
     }
 }
 

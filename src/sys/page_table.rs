@@ -23,7 +23,7 @@ use crate::{
 #[inline]
 pub(super) unsafe fn read(mm: *mut bindings::mm_struct, address: u64) -> (u64, Level) {
     // SAFETY: By the caller.
-    let leaf = unsafe { bindings::trapscope_read_leaf(mm, address as _) };
+    let leaf = unsafe { bindings::trapscope_read_leaf(mm, address as usize) };
     let level = match leaf.level {
         1 => Level::Pte,
         2 => Level::Pmd,

@@ -68,7 +68,7 @@ impl Owner {
         found.then(|| Self {
             pid: raw.tgid,
             started: raw.start_time,
-            comm: raw.comm.map(|byte| byte as u8),
+            comm: raw.comm,
         })
     }
 }

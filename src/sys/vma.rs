@@ -155,7 +155,7 @@ impl Vma {
     /// Tells whether the file's page for an address is in the page cache.
     pub(crate) fn in_page_cache(&self, address: u64) -> bool {
         // SAFETY: Locked (type invariant).
-        unsafe { bindings::trapscope_in_page_cache(self.0.get(), address as _) }
+        unsafe { bindings::trapscope_in_page_cache(self.0.get(), address as usize) }
     }
 
     /// Returns what stands behind the mapping.
@@ -183,9 +183,8 @@ impl Vma {
     pub(crate) fn name(&self, buffer: &mut [u8]) -> usize {
         let size = i32::try_from(buffer.len()).unwrap_or(i32::MAX);
         // SAFETY: Locked (type invariant); the buffer has `size` bytes.
-        let length = unsafe {
-            bindings::trapscope_vma_name(self.0.get(), buffer.as_mut_ptr().cast(), size)
-        };
+        let length =
+            unsafe { bindings::trapscope_vma_name(self.0.get(), buffer.as_mut_ptr().cast(), size) };
         usize::try_from(length).unwrap_or(0).min(buffer.len())
     }
 
