@@ -33,11 +33,11 @@ module! {
     description: "Page faults by class and by VMA",
     license: "GPL",
     params: {
-        rows: u64 {
+        rows: i64 {
             default: 16384,
             description: "Mappings that have a row of their own at a time: 64 to 1048576",
         },
-        maxactive: u64 {
+        maxactive: i64 {
             default: 4096,
             description: "Page faults that may be under way at a time: 1 to 65536",
         },
@@ -52,12 +52,12 @@ struct Trapscope {
 }
 
 /// Returns a parameter, if it is in its range.
-fn parameter(name: &str, value: u64, least: u64, most: u64) -> Result<u64> {
-    if (least..=most).contains(&value) {
-        return Ok(value);
+fn parameter(name: &str, value: i64, least: i64, most: i64) -> Result<u32> {
+    if !(least..=most).contains(&value) {
+        pr_err!("parameter {name}={value} is out of its range, {least} to {most}\n");
+        return Err(EINVAL);
     }
-    pr_err!("parameter {name}={value} is out of its range, {least} to {most}\n");
-    Err(EINVAL)
+    u32::try_from(value).map_err(|_| EINVAL)
 }
 
 impl kernel::Module for Trapscope {
@@ -69,7 +69,7 @@ impl kernel::Module for Trapscope {
             1,
             1 << 16,
         )?;
-        let control = Control::new(rows as usize, calls as u32)?;
+        let control = Control::new(rows as usize, calls)?;
         let directory = present::publish(&control, module)?;
         control.enable(true);
         Ok(Self {

@@ -312,9 +312,11 @@ impl Rows {
         let mut gone = None;
         let mut index = self.home(vma);
         for _ in 0..WINDOW.min(count) {
-            let Some(key) = self.keys.get(index) else {
+            if index >= count {
                 index = 0;
-                continue;
+            }
+            let Some(key) = self.keys.get(index) else {
+                break;
             };
             let key = key.load(Ordering::Acquire);
             if key == vma.raw() || key == vma.raw() | MAKING {
@@ -643,5 +645,111 @@ impl Rows {
 
     pub(super) fn memory(&self) -> usize {
         self.rows.len() * (size_of::<Row>() + size_of::<AtomicUsize>()) + self.names.memory()
+    }
+}
+
+#[kunit_tests(trapscope_rows)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_counts_each_class() {
+        let row = Row::new();
+        for _ in 0..3 {
+            row.count(Class::AnonAlloc);
+        }
+        row.count(Class::AnonZero);
+        assert_eq!(row.faults(), 4);
+        assert_eq!(row.unnamed.load(Ordering::Relaxed), 0);
+        let named = row
+            .classes
+            .iter()
+            .filter(|word| word.load(Ordering::Relaxed) != 0)
+            .count();
+        assert_eq!(named, 2);
+    }
+
+    #[test]
+    fn classes_over_the_number_are_counted_without_a_name() {
+        let row = Row::new();
+        for class in Class::ALL {
+            row.count(class);
+        }
+        assert_eq!(row.faults(), Class::COUNT as u64);
+        let unnamed = row.unnamed.load(Ordering::Relaxed);
+        assert_eq!(unnamed, (Class::COUNT - CLASSES) as u64);
+    }
+
+    #[test]
+    fn a_place_is_taken_once_and_given_back() -> Result {
+        let rows = Rows::new(64)?;
+        let (one, two) = (VmaId::for_test(8), VmaId::for_test(16));
+        let Found::Place(index, FREE) = rows.find(one) else {
+            return Err(EINVAL);
+        };
+        assert!(rows.claim(one, index, FREE).is_some());
+        assert!(rows.claim(two, index, FREE).is_none());
+        // Not to be read while it is being made.
+        assert!(rows.read(index).is_none());
+        rows.publish(one, index);
+        assert!(matches!(rows.find(one), Found::Row(at) if at == index));
+        assert!(rows.read(index).is_some_and(|row| row.live));
+        rows.rows[index].count(Class::Special);
+        rows.end(one);
+        assert!(!matches!(rows.find(one), Found::Row(_)));
+        assert!(rows.read(index).is_some_and(|row| !row.live));
+        rows.clear();
+        assert!(rows.read(index).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn a_row_that_ended_gives_way_and_its_counts_are_kept() -> Result {
+        let rows = Rows::new(64)?;
+        for n in 1..=64 {
+            let vma = VmaId::for_test(n * 8);
+            let Found::Place(index, FREE) = rows.find(vma) else {
+                return Err(EINVAL);
+            };
+            assert!(rows.claim(vma, index, FREE).is_some());
+            rows.publish(vma, index);
+        }
+        let late = VmaId::for_test(65 * 8);
+        assert!(matches!(rows.find(late), Found::Full));
+        let Found::Row(index) = rows.find(VmaId::for_test(80)) else {
+            return Err(EINVAL);
+        };
+        rows.rows[index].count(Class::Special);
+        rows.end(VmaId::for_test(80));
+        let Found::Place(place, GONE) = rows.find(late) else {
+            return Err(EINVAL);
+        };
+        assert_eq!(place, index);
+        assert!(rows.claim(late, place, GONE).is_some());
+        rows.publish(late, place);
+        let usage = rows.usage();
+        assert_eq!(usage.evicted, 1);
+        assert_eq!(usage.evicted_faults, 1);
+        assert_eq!(usage.live, 64);
+        Ok(())
+    }
+
+    #[test]
+    fn counts_follow_a_mapping_that_moves() -> Result {
+        let rows = Rows::new(64)?;
+        let (old, new) = (VmaId::for_test(8), VmaId::for_test(16));
+        let Found::Place(index, FREE) = rows.find(old) else {
+            return Err(EINVAL);
+        };
+        assert!(rows.claim(old, index, FREE).is_some());
+        rows.publish(old, index);
+        rows.rows[index].count(Class::Special);
+        rows.follow(old, new);
+        assert!(rows.read(index).is_none());
+        let Found::Row(index) = rows.find(new) else {
+            return Err(EINVAL);
+        };
+        assert_eq!(rows.rows[index].faults(), 1);
+        Ok(())
     }
 }

@@ -65,7 +65,7 @@ impl Owner {
         let mut raw = bindings::trapscope_owner::default();
         // SAFETY: By the caller; `raw` is valid for writes.
         let found = unsafe { bindings::trapscope_mm_owner(mm, &mut raw) };
-        found.then(|| Self {
+        found.then_some(Self {
             pid: raw.tgid,
             started: raw.start_time,
             comm: raw.comm,

@@ -30,6 +30,12 @@ impl VmaId {
         Self(address)
     }
 
+    /// Returns one that stands for no VMA.
+    #[cfg(CONFIG_KUNIT)]
+    pub(crate) fn for_test(number: usize) -> Self {
+        Self(number)
+    }
+
     /// Returns the number, a multiple of eight.
     #[inline]
     pub(crate) fn raw(self) -> usize {
