@@ -12,6 +12,8 @@
 #include <linux/mm_inline.h>
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -248,24 +250,37 @@ int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size)
 	return strlen(buf);
 }
 
+static void describe(struct task_struct *leader, struct trapscope_owner *out)
+{
+	out->tgid = leader->tgid;
+	out->start_time = leader->start_boottime;
+	memcpy(out->comm, leader->comm, sizeof(out->comm));
+}
+
+bool trapscope_process_owner(s32 pid, struct trapscope_owner *out)
+{
+	struct task_struct *leader;
+
+	rcu_read_lock();
+	leader = pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_TGID);
+	if (leader)
+		describe(leader, out);
+	rcu_read_unlock();
+	return leader;
+}
+
 bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out)
 {
-	struct task_struct *task, *leader;
-	bool found = false;
+	struct task_struct *task;
 
 	rcu_read_lock();
 	task = rcu_dereference(mm->owner);
 	if (!task && current->mm == mm)
 		task = current;
-	if (task) {
-		leader = READ_ONCE(task->group_leader);
-		out->tgid = task->tgid;
-		out->start_time = leader->start_boottime;
-		memcpy(out->comm, leader->comm, sizeof(out->comm));
-		found = true;
-	}
+	if (task)
+		describe(READ_ONCE(task->group_leader), out);
 	rcu_read_unlock();
-	return found;
+	return task;
 }
 
 struct trapscope_task trapscope_current(void)

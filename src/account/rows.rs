@@ -21,7 +21,10 @@ use crate::{
             AtomicUsize,
             Ordering, //
         },
-        task::Comm,
+        task::{
+            Comm,
+            Owner, //
+        },
         vma::{
             Kind,
             Vma,
@@ -99,7 +102,7 @@ pub(crate) struct RowCopy {
     pub(crate) live: bool,
     pub(crate) pid: i32,
     pub(crate) started: u32,
-    pub(crate) comm: Comm,
+    comm: Comm,
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) flags: u32,
@@ -129,6 +132,13 @@ impl RowCopy {
     /// Returns the device's minor number.
     pub(crate) fn device_minor(&self) -> u32 {
         self.device & 0xff | (self.device >> 12) & 0xf_ff00
+    }
+
+    /// Returns the name that the process has, or had when the row was made.
+    pub(crate) fn comm(&self) -> Comm {
+        Owner::of_process(self.pid)
+            .filter(|owner| self.live && owner.started_ms() == self.started)
+            .map_or(self.comm, |owner| owner.comm)
     }
 
     /// Returns the completed faults.
@@ -254,8 +264,7 @@ impl Row {
         );
         if let Some(owner) = vma.owner() {
             self.pid.store(owner.pid as u32, Ordering::Relaxed);
-            self.started
-                .store((owner.started / 1_000_000) as u32, Ordering::Relaxed);
+            self.started.store(owner.started_ms(), Ordering::Relaxed);
             for (word, bytes) in self.comm.iter().zip(owner.comm.chunks_exact(8)) {
                 let bytes = bytes.try_into().unwrap_or_default();
                 word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);

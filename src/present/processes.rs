@@ -48,7 +48,7 @@ impl Process {
             major: row.major,
             retries: row.retries,
             rows: 1,
-            comm: row.comm,
+            comm: row.comm(),
         }
     }
 

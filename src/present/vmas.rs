@@ -102,7 +102,7 @@ impl File for Vmas {
         )?;
         classes(&row, out)?;
         out.write_str(" ")?;
-        text::comm(&row.comm, out)?;
+        text::comm(&row.comm(), out)?;
         out.write_str(" ")?;
         name(&row, out)?;
         out.write_str("\n")

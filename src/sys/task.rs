@@ -57,7 +57,32 @@ pub(crate) struct Owner {
     pub(crate) comm: Comm,
 }
 
+impl From<bindings::trapscope_owner> for Owner {
+    fn from(raw: bindings::trapscope_owner) -> Self {
+        Self {
+            pid: raw.tgid,
+            started: raw.start_time,
+            comm: raw.comm,
+        }
+    }
+}
+
 impl Owner {
+    /// Returns the process with an id of the initial pid namespace.
+    pub(crate) fn of_process(pid: i32) -> Option<Self> {
+        let mut raw = bindings::trapscope_owner::default();
+        // SAFETY: `raw` is valid for writes.
+        let found = unsafe { bindings::trapscope_process_owner(pid, &mut raw) };
+        found.then(|| Self::from(raw))
+    }
+
+    /// Returns when its main thread started, in milliseconds since boot.
+    ///
+    /// Wraps after 49 days; with the pid it still tells processes apart.
+    pub(crate) fn started_ms(&self) -> u32 {
+        (self.started / 1_000_000) as u32
+    }
+
     /// # Safety
     ///
     /// `mm` is live.
@@ -65,10 +90,6 @@ impl Owner {
         let mut raw = bindings::trapscope_owner::default();
         // SAFETY: By the caller; `raw` is valid for writes.
         let found = unsafe { bindings::trapscope_mm_owner(mm, &mut raw) };
-        found.then_some(Self {
-            pid: raw.tgid,
-            started: raw.start_time,
-            comm: raw.comm,
-        })
+        found.then(|| Self::from(raw))
     }
 }
