@@ -257,6 +257,13 @@ static void describe(struct task_struct *leader, struct trapscope_owner *out)
 	memcpy(out->comm, leader->comm, sizeof(out->comm));
 }
 
+void trapscope_current_owner(struct trapscope_owner *out)
+{
+	rcu_read_lock();
+	describe(READ_ONCE(current->group_leader), out);
+	rcu_read_unlock();
+}
+
 bool trapscope_process_owner(s32 pid, struct trapscope_owner *out)
 {
 	struct task_struct *leader;

@@ -91,6 +91,7 @@ void trapscope_vma_backing(struct vm_area_struct *vma,
 int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size);
 bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out);
 bool trapscope_process_owner(s32 pid, struct trapscope_owner *out);
+void trapscope_current_owner(struct trapscope_owner *out);
 struct trapscope_task trapscope_current(void);
 void *trapscope_inode_private(struct inode *inode);
 void *trapscope_seq_private(struct seq_file *seq);

@@ -21,6 +21,7 @@ use crate::{
             AtomicUsize,
             Ordering, //
         },
+        clock,
         task::{
             Comm,
             Owner, //
@@ -40,7 +41,7 @@ const WINDOW: usize = 64;
 
 /// Classes that one row tells apart; a fault of a further class is counted,
 /// but its class is not named.
-const CLASSES: usize = 11;
+const CLASSES: usize = 10;
 
 /// Rows that share the room for one name, about.
 const ROWS_PER_NAME: usize = 16;
@@ -77,6 +78,8 @@ struct Row {
     offset: AtomicU64,
     inode: AtomicU64,
     comm: [AtomicU64; 2],
+    /// When the mapping ended, in nanoseconds.
+    ended: AtomicU64,
     major: AtomicU64,
     retries: AtomicU64,
     /// A class, counted from one, in the upper byte; its count below.
@@ -106,6 +109,8 @@ pub(crate) struct RowCopy {
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) flags: u32,
+    /// When it ended, in nanoseconds, if it is not live.
+    pub(crate) ended: u64,
     /// In bytes.
     pub(crate) offset: u64,
     pub(crate) device: u32,
@@ -194,6 +199,7 @@ impl Row {
             offset: AtomicU64::new(0),
             inode: AtomicU64::new(0),
             comm: [const { AtomicU64::new(0) }; 2],
+            ended: AtomicU64::new(0),
             major: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             classes: [const { AtomicU64::new(0) }; CLASSES],
@@ -265,11 +271,21 @@ impl Row {
         if let Some(owner) = vma.owner() {
             self.pid.store(owner.pid as u32, Ordering::Relaxed);
             self.started.store(owner.started_ms(), Ordering::Relaxed);
-            for (word, bytes) in self.comm.iter().zip(owner.comm.chunks_exact(8)) {
-                let bytes = bytes.try_into().unwrap_or_default();
-                word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
-            }
+            self.rename(&owner.comm);
         }
+    }
+
+    fn rename(&self, comm: &Comm) {
+        for (word, bytes) in self.comm.iter().zip(comm.chunks_exact(8)) {
+            let bytes = bytes.try_into().unwrap_or_default();
+            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
+    }
+
+    /// Tells whether this is the row of a mapping of a process.
+    fn is_of(&self, owner: &Owner) -> bool {
+        self.pid.load(Ordering::Relaxed) == owner.pid as u32
+            && self.started.load(Ordering::Relaxed) == owner.started_ms()
     }
 }
 
@@ -492,10 +508,15 @@ impl Rows {
         }
     }
 
-    /// Takes note that a VMA object ended.
+    /// Takes note that a VMA object ended, and of its process's last name.
     pub(crate) fn end(&self, vma: VmaId) {
         if let Found::Row(index) = self.find(vma) {
-            if let Some(key) = self.keys.get(index) {
+            if let (Some(key), Some(row)) = (self.keys.get(index), self.rows.get(index)) {
+                let owner = Owner::current();
+                if row.is_of(&owner) {
+                    row.rename(&owner.comm);
+                }
+                row.ended.store(clock::now_ns(), Ordering::Relaxed);
                 let _ = key.compare_exchange(vma.raw(), GONE, Ordering::Release, Ordering::Relaxed);
             }
         }
@@ -609,6 +630,7 @@ impl Rows {
             pid: row.pid.load(Ordering::Relaxed) as i32,
             started: row.started.load(Ordering::Relaxed),
             comm,
+            ended: load(&row.ended),
             start: load(&row.start),
             end: load(&row.end),
             flags,

@@ -37,6 +37,8 @@ pub(super) struct Process {
     retries: u64,
     rows: u64,
     comm: Comm,
+    /// When the mapping ended that `comm` is from.
+    named: u64,
 }
 
 impl Process {
@@ -49,13 +51,15 @@ impl Process {
             retries: row.retries,
             rows: 1,
             comm: row.comm(),
+            named: if row.live { u64::MAX } else { row.ended },
         }
     }
 
     fn add(&mut self, other: &Self) {
-        if other.live && !self.live {
-            // The name that it has now is in the rows that are live.
+        if other.named > self.named {
+            // execve() gave it another name: the last one counts.
             self.comm = other.comm;
+            self.named = other.named;
         }
         self.live |= other.live;
         self.faults = self.faults.wrapping_add(other.faults);

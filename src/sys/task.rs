@@ -68,6 +68,14 @@ impl From<bindings::trapscope_owner> for Owner {
 }
 
 impl Owner {
+    /// Returns the current process.
+    pub(crate) fn current() -> Self {
+        let mut raw = bindings::trapscope_owner::default();
+        // SAFETY: Task context; `raw` is valid for writes.
+        unsafe { bindings::trapscope_current_owner(&mut raw) };
+        Self::from(raw)
+    }
+
     /// Returns the process with an id of the initial pid namespace.
     pub(crate) fn of_process(pid: i32) -> Option<Self> {
         let mut raw = bindings::trapscope_owner::default();
