@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+# Set-up and use. The kernel's own build reads Kbuild instead of this file.
+
+setup := scripts/setup
+
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+
+#: make run        set up all that is needed, boot the kernel with trapscope, report
+#: make test       the same set-up, then the whole test suite
+#: make shell      a prompt in the guest, module loaded
+#: make packages   install the Debian packages that are missing
+#: make kernel     only fetch and build the kernel
+#: make module     only build the module (and the kernel before it)
+#: make tests      only compile the test programs
+#: make clean      remove the module and the test programs from the cache
+#: make distclean  remove the whole cache
+#:
+#: Variables: KSRC= kernel source, or KDIR= kernel build folder of your own;
+#:   RUSTC= RUST_LIB_SRC= CARGO= BINDGEN= tools of your own; JOBS= of a build;
+#:   SMP= MEM= CPU= APPEND= the guest. docs/set-up.md describes them.
+
+run:
+	@$(setup)/all.sh
+	@scripts/run
+
+test:
+	@$(setup)/all.sh --all
+	@scripts/test
+
+shell:
+	@$(setup)/all.sh
+	@scripts/vm shell
+
+packages:
+	@$(setup)/packages.sh --all
+
+kernel:
+	@$(setup)/packages.sh
+	@$(setup)/kernel.sh
+
+module: kernel
+	@$(setup)/module.sh
+
+tests:
+	@$(setup)/packages.sh
+	@$(setup)/tests.sh
+
+clean:
+	@$(setup)/clean.sh
+
+distclean:
+	@$(setup)/clean.sh --all
+
+# Builds share the cache and lock it; one after the other reads better.
+.NOTPARALLEL:
+.PHONY: help run test shell packages kernel module tests clean distclean

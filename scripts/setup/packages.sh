@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Installs the Debian packages that are missing, or prints the command that does.
+#   --all   also what only 'make test' needs
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$setup/places.sh"
+. "$setup/steps.sh"
+
+wanted=(make gcc libc6-dev bc bison flex libelf-dev libssl-dev cpio kmod
+	xz-utils lz4 ca-certificates gpgv busybox-static qemu-system-x86
+	"clang-$LLVM_VERSION" "lld-$LLVM_VERSION" "llvm-$LLVM_VERSION" "libclang-$LLVM_VERSION-dev")
+
+# Debian 12 has a Rust that is new enough under other names than Debian 13.
+if [ "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" = bookworm ]; then
+	rust=(rustc-web rust-web-src) rust_test=(rustfmt-web rust-web-clippy) rust_cargo=cargo-web
+else
+	rust=(rustc rust-src) rust_test=(rustfmt rust-clippy) rust_cargo=cargo
+fi
+[ -n "${RUSTC:-}" ] || wanted+=("${rust[@]}")
+[ -n "${RUSTC:-}${CARGO:-}${BINDGEN:-}" ] || [ -x "$bindgen" ] || wanted+=("$rust_cargo")
+if [ "${1:-}" = --all ]; then
+	wanted+=(shellcheck)
+	[ -n "${RUSTC:-}" ] || wanted+=("${rust_test[@]}")
+fi
+
+if ! command -v dpkg-query >/dev/null; then
+	say "this is not Debian: packages are not checked. What is needed, by Debian's names: ${wanted[*]}"
+	exit 0
+fi
+
+missing=()
+have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
+for package in "${wanted[@]}"; do
+	grep -qx "ii  *$package" <<<"$have" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+say "packages that are missing: ${missing[*]}"
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+	if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+		as_root=(sudo -n)
+	else
+		die "they can't be installed without root or passwordless sudo. Run this as root, then the same make again:" \
+			"apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+	fi
+fi
+
+# known PACKAGE...: does apt have a candidate for each of them?
+known()
+{
+	local candidates
+	candidates=$(apt-cache policy "$@" | grep -cE '^  Candidate: [^(]' || true)
+	[ "$candidates" -eq $# ]
+}
+
+if ! known "${missing[@]}"; then
+	start_step apt-update "${as_root[@]}" apt-get -q update
+	finish_step apt-update "reading package lists" 0 "echo 0" ||
+		die "apt's package lists can't be read" "Is the network up, and does 'apt-get update' work?"
+fi
+for package in "${missing[@]}"; do
+	known "$package" || die "apt knows no package $package" \
+		"This set-up is for Debian 12 and 13 with the archive's main and security suites in apt's sources." \
+		"On other systems install what it stands for, and name the tools:" \
+		"make RUSTC=PATH RUST_LIB_SRC=PATH CARGO=PATH (or BINDGEN=PATH)"
+done
+
+# Each package prints a line when it is fetched, unpacked and set up.
+apt_lines() { lines_in apt-install '^(Get:|Unpacking|Setting up)'; }
+
+# Nothing that the machine has is taken away for this.
+install=(apt-get -q -y --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 install)
+count=$(LC_ALL=C apt-get -s --no-install-recommends install "${missing[@]}" 2>/dev/null | grep -c '^Inst ' || true)
+start_step apt-install "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" "${missing[@]}"
+finish_step apt-install "installing packages" $((3 * count)) \
+	apt_lines ||
+	die "apt could not install the packages" "Try it by hand: ${as_root[*]} ${install[*]} ${missing[*]}" \
+	"If apt wants to remove a package, one that you have conflicts with Debian's Rust: name yours by RUSTC= and CARGO= instead."
