@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Pages that a device has: the kernel's test_hmm plays the device. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#define PAGES	16
+#define DEVICE	"/dev/hmm_dmirror0"
+
+/* The interface of lib/test_hmm.c. */
+struct device_command {
+	uint64_t address;
+	uint64_t buffer;
+	uint64_t pages;
+	uint64_t done;
+	uint64_t faults;
+};
+#define TO_DEVICE	_IOWR('H', 0x02, struct device_command)
+#define EXCLUSIVE	_IOWR('H', 0x05, struct device_command)
+
+static char buffer[PAGES * PAGE];
+
+static bool insert_module(void)
+{
+	static const char *const paths[] = {
+		"/lib/trapscope/test_hmm.ko", "/tests/test_hmm.ko",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		int fd = open(paths[i], O_RDONLY);
+
+		if (fd < 0)
+			continue;
+		if (syscall(__NR_finit_module, fd, "", 0) == 0) {
+			close(fd);
+			return true;
+		}
+		close(fd);
+	}
+	return false;
+}
+
+static void remove_module(void)
+{
+	syscall(__NR_delete_module, "test_hmm", 0);
+}
+
+/* The device takes the pages; the processor's access brings them back. */
+static void taken(unsigned long request)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+	struct device_command command = {
+		.address = (unsigned long)area,
+		.buffer = (unsigned long)buffer,
+		.pages = PAGES,
+	};
+	int fd = open(DEVICE, O_RDWR);
+
+	ktap_need(fd >= 0, "open " DEVICE);
+	write_pages(area, PAGES);
+	ktap_need(ioctl(fd, request, &command) == 0, "give the pages away");
+	ktap_need(command.done == PAGES, "the device took other pages");
+	watch_start(area);
+	read_pages(area, PAGES / 2);
+	write_pages(area + PAGES / 2 * PAGE, PAGES / 2);
+	watch_stop();
+	expect("device-private:%d", PAGES);
+	area_free(area, PAGES * PAGE);
+	close(fd);
+}
+
+static void private_memory(void)
+{
+	taken(TO_DEVICE);
+}
+
+static void exclusive_access(void)
+{
+	taken(EXCLUSIVE);
+}
+
+static const struct ktap_case cases[] = {
+	{ "device-private: pages in the device's memory", private_memory },
+	{ "device-private: pages of which it has sole use", exclusive_access },
+};
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(buffer); i += PAGE)
+		touch_write(buffer + i);
+	if (access(DEVICE, F_OK)) {
+		if (!insert_module() || access(DEVICE, F_OK))
+			ktap_skip_all("no test_hmm.ko: build it with CONFIG_TEST_HMM=m and add it to the guest");
+		at_end(remove_module);
+	}
+	return fault_main(cases, ARRAY_SIZE(cases));
+}

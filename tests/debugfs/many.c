@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/* As many rows as a process may have mappings: 65,000. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#define COUNT	65000
+#define MODULE	"/lib/trapscope/trapscope.ko"
+
+static char *area;
+
+static void load(const char *parameters)
+{
+	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
+
+	syscall(__NR_delete_module, "trapscope", O_NONBLOCK);
+	ktap_need(fd >= 0 &&
+		  syscall(__NR_finit_module, fd, parameters, 0) == 0,
+		  "insmod " MODULE " %s", parameters);
+	close(fd);
+}
+
+static void load_as_before(void)
+{
+	load("");
+}
+
+/* Every other page has other permissions, so that no two of them merge. */
+static void make_mappings(void)
+{
+	area = area_new(COUNT, PROT_READ);
+	for (size_t i = 1; i < COUNT; i += 2)
+		ktap_need(mprotect(area + i * PAGE, PAGE,
+				   PROT_READ | PROT_WRITE) == 0,
+			  "mprotect of page %zu", i);
+	read_pages(area, COUNT);
+}
+
+/* The rows of the area, each of which must be a page with one fault. */
+static size_t count_rows(unsigned long *checksum)
+{
+	FILE *file = fopen(TRAPSCOPE "/vmas", "r");
+	unsigned long first = (unsigned long)area;
+	static char line[4096];
+	char mine[32];
+	size_t found = 0;
+
+	ktap_need(file != NULL, "open " TRAPSCOPE "/vmas");
+	snprintf(mine, sizeof(mine), "%d live ", getpid());
+	*checksum = 0;
+	while (fgets(line, sizeof(line), file)) {
+		unsigned long start, end;
+		char *rest;
+
+		if (strncmp(line, mine, strlen(mine)) != 0)
+			continue;
+		start = strtoul(line + strlen(mine), &rest, 16);
+		if (start < first || start >= first + COUNT * PAGE)
+			continue;
+		end = strtoul(rest + 1, NULL, 16);
+		if (end != start + PAGE || !strstr(line, " 1 0 0 anon-zero:1 ")) {
+			ktap_check(false, "a row of another kind: %s", line);
+			break;
+		}
+		*checksum += start;
+		found++;
+	}
+	fclose(file);
+	return found;
+}
+
+static void all_rows(void)
+{
+	unsigned long wanted = 0, checksum;
+	size_t found;
+
+	make_mappings();
+	found = count_rows(&checksum);
+	for (size_t i = 0; i < COUNT; i++)
+		wanted += (unsigned long)area + i * PAGE;
+	ktap_check(found == COUNT, "%zu rows, not %d", found, COUNT);
+	ktap_check(checksum == wanted, "some row came twice");
+	ktap_check(status_value("faults_without_row") == 0,
+		   "%lu faults have no row",
+		   status_value("faults_without_row"));
+}
+
+static void half_way(void)
+{
+	static char piece[64 << 10];
+	unsigned long total;
+
+	for (int i = 0; i < 20; i++) {
+		int fd = open(TRAPSCOPE "/vmas", O_RDONLY);
+
+		ktap_need(fd >= 0, "open " TRAPSCOPE "/vmas");
+		for (int j = 0; j < i; j++)
+			ktap_need(read(fd, piece, sizeof(piece)) > 0,
+				  "read the start");
+		close(fd);
+	}
+	total = faults_total(COMPLETED);
+	ktap_check(total >= COUNT, "a total of %lu", total);
+}
+
+/* All of them end at once. */
+static void unmap(void)
+{
+	unsigned long checksum;
+
+	area_free(area, COUNT * PAGE);
+	ktap_check(count_rows(&checksum) == 0, "unmapped rows are live");
+	ktap_check(status_value("rows_used") >= COUNT,
+		   "the rows of ended mappings are gone");
+}
+
+static void reset(void)
+{
+	ktap_need(file_write(TRAPSCOPE "/enable", "0") == 0 &&
+		  file_write(TRAPSCOPE "/reset", "1") == 0, "reset");
+	ktap_check(status_value("rows_used") == 0, "%lu rows after a reset",
+		   status_value("rows_used"));
+	ktap_need(file_write(TRAPSCOPE "/enable", "1") == 0, "enable");
+}
+
+static const struct ktap_case cases[] = {
+	{ "65,000 mappings have a row each", all_rows },
+	{ "readers that stop half way", half_way },
+	{ "65,000 mappings that end at once", unmap },
+	{ "reset of 65,000 rows", reset },
+};
+
+int main(void)
+{
+	if (!module_loaded() || access(MODULE, R_OK))
+		ktap_skip_all("trapscope is not loaded, or no " MODULE);
+	knob_set("/proc/sys/vm/max_map_count", "70000");
+	at_end(load_as_before);
+	load("rows=131072");
+	return fault_plain(cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Accesses to user addresses that no VMA allows, and the error code's bits. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#define COUNT		8
+
+static const struct item {
+	const char *kind;
+	const char *name;
+} items[] = {
+	{ "bad-area", "no-vma" },
+	{ "bad-area", "access" },
+	{ "bad-area", "atomic" },
+};
+
+struct counts {
+	unsigned long kernel[ARRAY_SIZE(items)];
+	unsigned long user[ARRAY_SIZE(items)];
+};
+
+static void read_counts(struct counts *counts)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
+		const struct item *item = &items[i];
+
+		counts->kernel[i] = kernel_faults(item->kind, item->name,
+						  false);
+		counts->user[i] = kernel_faults(item->kind, item->name, true);
+	}
+}
+
+static void check_grown(const struct counts *before, const char *name,
+			unsigned long kernel, unsigned long user)
+{
+	struct counts after;
+
+	read_counts(&after);
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
+		bool here = strcmp(items[i].name, name) == 0;
+		unsigned long k = after.kernel[i] - before->kernel[i];
+		unsigned long u = after.user[i] - before->user[i];
+
+		ktap_check(k == (here ? kernel : 0) && u == (here ? user : 0),
+			   "%s grew by %lu from the kernel and %lu from user mode",
+			   items[i].name, k, u);
+	}
+}
+
+static bool loaded(void)
+{
+	if (module_loaded())
+		return true;
+	ktap_skip("trapscope is not loaded");
+	return false;
+}
+
+/* An address that nothing is mapped at. */
+static char *nowhere(void)
+{
+	char *area = area_new(1, PROT_READ);
+
+	area_free(area, PAGE);
+	return area;
+}
+
+static void no_vma_user(void)
+{
+	char *hole = nowhere();
+	struct counts before;
+
+	if (!loaded())
+		return;
+	read_counts(&before);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(touch_raises(hole, i % 2, SIGSEGV, NULL),
+			   "no SIGSEGV");
+	check_grown(&before, "no-vma", 0, COUNT);
+}
+
+/* A system call that stores one number, at a bad address. */
+static void store_fails(char *bad)
+{
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(syscall(SYS_getcpu, bad, NULL, NULL) == -1 &&
+			   errno == EFAULT, "getcpu to a bad address");
+}
+
+static void no_vma_kernel(void)
+{
+	char *hole = nowhere();
+	struct counts before;
+
+	if (!loaded())
+		return;
+	read_counts(&before);
+	store_fails(hole);
+	check_grown(&before, "no-vma", COUNT, 0);
+}
+
+static void access_user(void)
+{
+	char *area = area_new(1, PROT_READ);
+	struct counts before;
+
+	if (!loaded())
+		return;
+	touch_read(area);
+	read_counts(&before);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(touch_raises(area, true, SIGSEGV, NULL),
+			   "no SIGSEGV");
+	check_grown(&before, "access", 0, COUNT);
+	area_free(area, PAGE);
+}
+
+static void access_kernel(void)
+{
+	char *area = area_new(1, PROT_READ);
+	struct counts before;
+
+	if (!loaded())
+		return;
+	touch_read(area);
+	read_counts(&before);
+	store_fails(area);
+	check_grown(&before, "access", COUNT, 0);
+	area_free(area, PAGE);
+}
+
+/*
+ * FUTEX_WAIT first looks at the number under a spinlock, where a fault can't be
+ * served, and then again without it.
+ */
+static void atomic(void)
+{
+	char *area = area_new(COUNT, PROT_READ | PROT_WRITE);
+	struct counts before;
+
+	if (!loaded())
+		return;
+	read_counts(&before);
+	watch_start(area);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(syscall(SYS_futex, area + i * PAGE,
+				   FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0) == -1 &&
+			   errno == EAGAIN, "futex of another value");
+	watch_stop();
+	check_grown(&before, "atomic", COUNT, 0);
+	expect("anon-zero:%d", COUNT);
+	area_free(area, COUNT * PAGE);
+}
+
+struct bits {
+	unsigned long protection, write, instr, total;
+};
+
+static void read_bits(struct bits *bits, bool user)
+{
+	bits->protection = kernel_faults("error-code", "protection", user);
+	bits->write = kernel_faults("error-code", "write", user);
+	bits->instr = kernel_faults("error-code", "instr", user);
+	bits->total = kernel_faults("total", "page-fault", user);
+}
+
+static void check_bits(const struct bits *before, unsigned long protection,
+		       unsigned long write, unsigned long instr)
+{
+	struct bits after;
+
+	read_bits(&after, true);
+	ktap_check(after.protection - before->protection == protection,
+		   "protection grew by %lu, not %lu",
+		   after.protection - before->protection, protection);
+	ktap_check(after.write - before->write == write,
+		   "write grew by %lu, not %lu", after.write - before->write,
+		   write);
+	ktap_check(after.instr - before->instr == instr,
+		   "instr grew by %lu, not %lu", after.instr - before->instr,
+		   instr);
+	ktap_check(after.total - before->total == COUNT,
+		   "page-fault grew by %lu, not %d",
+		   after.total - before->total, COUNT);
+}
+
+/* What this process alone does, when nothing else runs. */
+static void error_code(void)
+{
+	char *area = area_new(COUNT, PROT_READ | PROT_WRITE);
+	struct bits before;
+
+	if (!loaded())
+		return;
+	watch_start(area);
+	read_bits(&before, true);
+	read_pages(area, COUNT);
+	check_bits(&before, 0, 0, 0);
+	read_bits(&before, true);
+	write_pages(area, COUNT);
+	check_bits(&before, COUNT, COUNT, 0);
+	watch_stop();
+	expect("anon-zero:%d,cow-zero:%d", COUNT, COUNT);
+	area_free(area, COUNT * PAGE);
+}
+
+/* A jump to memory that holds no code. */
+static void error_code_exec(void)
+{
+	char *area = area_new(1, PROT_READ | PROT_WRITE);
+	struct bits before;
+
+	if (!loaded())
+		return;
+	touch_write(area);
+	watch_start(area);
+	read_bits(&before, true);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(run_raises(area, SIGSEGV), "no SIGSEGV");
+	check_bits(&before, COUNT, 0, COUNT);
+	watch_stop();
+	area_free(area, PAGE);
+}
+
+static const struct ktap_case cases[] = {
+	{ "no-vma: an access from user mode", no_vma_user },
+	{ "no-vma: a bad pointer to a system call", no_vma_kernel },
+	{ "access: a write to a read-only mapping", access_user },
+	{ "access: a system call that writes to one", access_kernel },
+	{ "atomic: a read that may not sleep", atomic },
+	{ "error code: reads and writes", error_code },
+	{ "error code: a jump to data", error_code_exec },
+};
+
+int main(void)
+{
+	return fault_main(cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Faults on kernel addresses. From kernel mode they are made by a kprobe event
+ * that reads an address where nothing is mapped: the read is fixed up. From
+ * user mode any access to a kernel address is one, and a SIGSEGV.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#define TRACING		"/sys/kernel/tracing/"
+#define EVENT		"trapscope_test"
+#define EVENT_DIR	TRACING "events/kprobes/" EVENT "/"
+#define PROBED		"__x64_sys_getppid"
+#define COUNT		8
+
+static const char *const regions[] = {
+	"vmalloc", "modules", "direct-map", "vmemmap", "kernel-image",
+	"cpu-entry-area", "other",
+};
+
+static unsigned long vmalloc_base, page_offset_base, vmemmap_base;
+
+static void remove_event(void)
+{
+	file_write(EVENT_DIR "enable", "0");
+	file_write(TRACING "kprobe_events", "-:" EVENT);
+}
+
+/* An event that reads @fetch whenever getppid is called. */
+static void add_event(const char *fetch)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "p:" EVENT " " PROBED " %s", fetch);
+	ktap_need(file_write(TRACING "kprobe_events", line) == 0,
+		  "add the event \"%s\"", line);
+	ktap_need(file_write(EVENT_DIR "enable", "1") == 0,
+		  "enable the event");
+}
+
+/* The bases are random at each boot: the kernel's own variables tell them. */
+static void find_bases(void)
+{
+	static char trace[64 << 10];
+	char *at;
+
+	/* Taking the event away empties the trace. */
+	add_event("v=@vmalloc_base:x64 d=@page_offset_base:x64 m=@vmemmap_base:x64");
+	syscall(SYS_getppid);
+	ktap_need(file_read(TRACING "trace", trace, sizeof(trace)),
+		  "read " TRACING "trace");
+	remove_event();
+	at = strstr(trace, " v=");
+	ktap_need(at && sscanf(at, " v=%lx d=%lx m=%lx", &vmalloc_base,
+			       &page_offset_base, &vmemmap_base) == 3,
+		  "no bases in the trace");
+}
+
+struct counts {
+	unsigned long kernel[ARRAY_SIZE(regions)];
+	unsigned long user[ARRAY_SIZE(regions)];
+};
+
+static void read_counts(struct counts *counts)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(regions); i++) {
+		counts->kernel[i] = kernel_faults("region", regions[i], false);
+		counts->user[i] = kernel_faults("region", regions[i], true);
+	}
+}
+
+static void check_grown(const struct counts *before, const char *region,
+			unsigned long kernel, unsigned long user)
+{
+	struct counts after;
+
+	read_counts(&after);
+	for (size_t i = 0; i < ARRAY_SIZE(regions); i++) {
+		bool here = strcmp(regions[i], region) == 0;
+		unsigned long k = after.kernel[i] - before->kernel[i];
+		unsigned long u = after.user[i] - before->user[i];
+
+		ktap_check(k == (here ? kernel : 0) && u == (here ? user : 0),
+			   "%s grew by %lu from the kernel and %lu from user mode",
+			   regions[i], k, u);
+	}
+}
+
+static void from_user(const char *name, unsigned long address)
+{
+	struct counts before;
+
+	if (!module_loaded()) {
+		ktap_skip("trapscope is not loaded");
+		return;
+	}
+	read_counts(&before);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(touch_raises((void *)address, i % 2, SIGSEGV, NULL),
+			   "no SIGSEGV at 0x%lx", address);
+	check_grown(&before, name, 0, COUNT);
+}
+
+static void from_kernel(const char *name, unsigned long address)
+{
+	struct counts before;
+	char fetch[64];
+
+	if (!module_loaded()) {
+		ktap_skip("trapscope is not loaded");
+		return;
+	}
+	snprintf(fetch, sizeof(fetch), "x=@0x%lx:u8", address);
+	add_event(fetch);
+	read_counts(&before);
+	for (int i = 0; i < COUNT; i++)
+		syscall(SYS_getppid);
+	check_grown(&before, name, COUNT, 0);
+	remove_event();
+}
+
+static void region(const char *name, unsigned long address)
+{
+	from_kernel(name, address);
+	from_user(name, address);
+}
+
+/* Far above what is ever mapped in a region, and still in it. */
+static void vmalloc(void)
+{
+	region("vmalloc", vmalloc_base + (16UL << 40));
+}
+
+static void modules(void)
+{
+	region("modules", 0xffffffffe8000000UL);
+}
+
+/* All memory is mapped there: only user mode can't get at it. */
+static void direct_map(void)
+{
+	from_user("direct-map", page_offset_base + (16UL << 20));
+}
+
+static void vmemmap(void)
+{
+	from_user("vmemmap", vmemmap_base + PAGE);
+}
+
+/* Above the last page of memory the direct map and vmemmap end. */
+static void above_memory(void)
+{
+	region("other", page_offset_base + (1UL << 40));
+	region("other", vmemmap_base + (64UL << 30));
+}
+
+/* The first page: the image starts 16 MiB further on, or later. */
+static void kernel_image(void)
+{
+	region("kernel-image", 0xffffffff80000000UL);
+}
+
+static void cpu_entry_area(void)
+{
+	region("cpu-entry-area", 0xfffffe7ffffff000UL);
+}
+
+/* The hole that is kept free for hypervisors. */
+static void other(void)
+{
+	region("other", 0xffff800000000000UL);
+}
+
+static const struct ktap_case cases[] = {
+	{ "vmalloc", vmalloc },
+	{ "modules", modules },
+	{ "direct-map", direct_map },
+	{ "vmemmap", vmemmap },
+	{ "other: above the end of memory", above_memory },
+	{ "kernel-image", kernel_image },
+	{ "cpu-entry-area", cpu_entry_area },
+	{ "other: the hole below the direct map", other },
+};
+
+int main(void)
+{
+	if (access(TRACING "kprobe_events", W_OK))
+		ktap_skip_all("no " TRACING "kprobe_events: mount tracefs, be root");
+	at_end(remove_event);
+	find_bases();
+	return fault_main(cases, ARRAY_SIZE(cases));
+}
