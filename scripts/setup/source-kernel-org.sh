@@ -17,8 +17,8 @@ fetch()
 fetch_signed_list()
 {
 	fetch "$KERNEL_ORG_KEY_URL" "$work/key" &&
-		fetch "$KERNEL_ORG/sha256sums.asc" "$work/list.asc" &&
-		gpgv --keyring "$work/key" --status-fd 3 --output "$work/list" "$work/list.asc" 3>"$work/status" ||
+		fetch "$KERNEL_ORG/sha256sums.asc" "$work/signed-list" &&
+		gpgv --keyring "$work/key" --status-fd 3 --output "$work/list" "$work/signed-list" 3>"$work/status" ||
 		return 1
 	# The last field is the fingerprint of the primary key that signed.
 	[ "$(awk '$2 == "VALIDSIG" { print $NF }' "$work/status")" = "$KERNEL_ORG_KEY" ] || {

@@ -44,13 +44,14 @@ share_and_time()
 {
 	local done=$1 total=$2 seconds=$3 left
 
-	if [ "$total" -eq 0 ] || [ "$done" -eq 0 ]; then
+	# Too early for a forecast.
+	if [ "$total" -eq 0 ] || [ $((50 * done)) -lt "$total" ]; then
 		echo "$(clock "$seconds") so far"
 		return
 	fi
 	# The total is an estimate: never claim that all is done.
 	[ "$done" -lt "$total" ] || done=$((total - 1))
-	left=$((seconds * (total - done) / (done > 0 ? done : 1)))
+	left=$((seconds * (total - done) / done))
 	echo "$((100 * done / total))%, $(clock "$seconds") so far, about $(clock "$left") left"
 }
 
@@ -59,7 +60,7 @@ finish_step()
 	local name=$1 title=$2 total=$3 measure=$4 pid=${step_pid[$1]}
 	local begin=${step_begin[$1]} last=$SECONDS ticks=0 amount share=0 shown=0 status=0
 
-	[ -t 2 ] || say "$title ... (log: $log/$name.log)"
+	say "$title ... (log: $log/$name.log)"
 	while kill -0 "$pid" 2>/dev/null; do
 		# Short steps should not wait for the next look.
 		sleep "$((ticks < 10 ? 0 : 1)).1"
@@ -68,7 +69,7 @@ finish_step()
 		amount=$($measure)
 		if [ -t 2 ]; then
 			printf '\r\033[K%.*s' "${COLUMNS:-$(tput cols 2>/dev/null || echo 80)}" \
-				"trapscope: $title: $(share_and_time "$amount" "$total" $((SECONDS - begin))) (log: $log/$name.log)" >&2
+				"trapscope: $title: $(share_and_time "$amount" "$total" $((SECONDS - begin)))" >&2
 			continue
 		fi
 		[ "$total" -eq 0 ] || share=$((10 * amount / total))

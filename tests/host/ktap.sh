@@ -18,8 +18,8 @@ equal() {
 	if [ "$2" = "$3" ]; then
 		ok "$1"
 	else
-		not_ok "$1"
 		echo "# wanted '$3', got '$2'"
+		not_ok "$1"
 	fi
 }
 

@@ -27,10 +27,10 @@ expect() {
 		ok "$name"
 		return
 	fi
-	not_ok "$name"
 	echo "# condition: $*; status $status"
 	head -n 20 "$work/out" | sed 's/^/# stdout: /'
 	head -n 20 "$work/err" | sed 's/^/# stderr: /'
+	not_ok "$name"
 }
 
 ended() { [ "$status" -eq "$1" ]; }
