@@ -42,6 +42,9 @@
 #ifndef CONFIG_TRACEPOINTS
 #error "trapscope needs a kernel with CONFIG_FTRACE=y"
 #endif
+#ifdef CONFIG_PREEMPT_RT
+#error "trapscope needs a kernel without CONFIG_PREEMPT_RT: probes can't take its locks"
+#endif
 #ifndef CONFIG_DEBUG_FS
 #error "trapscope needs a kernel with CONFIG_DEBUG_FS=y"
 #endif
@@ -115,7 +118,7 @@ u16 trapscope_vma_traits(struct vm_area_struct *vma)
 		traits |= TRAPSCOPE_VMA_WRITE_SHARED;
 	else if (flags & VM_MAYWRITE)
 		traits |= TRAPSCOPE_VMA_COW;
-	if (unlikely(vma->vm_userfaultfd_ctx.ctx)) {
+	if (userfaultfd_armed(vma)) {
 		if (userfaultfd_missing(vma))
 			traits |= TRAPSCOPE_VMA_UFFD_MISSING;
 		if (userfaultfd_wp(vma))
@@ -164,6 +167,8 @@ static void path_identity(const struct path *path, u64 name[3])
 	name[1] = dentry->d_name.hash_len ^ rol64(d_inode(dentry)->i_ino, 32);
 	name[2] = (unsigned long)path->mnt ^ rol64(parent->d_name.hash_len, 16);
 }
+
+static_assert(VM_GROWSDOWN == 1U << 8);
 
 /* anon_vma_name() is not exported. */
 static struct anon_vma_name *vma_anon_name(struct vm_area_struct *vma)
@@ -242,7 +247,9 @@ int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size)
 		name = special_name(vma);
 		return name ? scnprintf(buf, size, "%s", name) : 0;
 	}
-	path = d_path(file_user_path(vma->vm_file), buf, size);
+	/* d_path() asks for the root of the task, which an exiting one lost. */
+	path = current->fs ? d_path(file_user_path(vma->vm_file), buf, size) :
+			     ERR_PTR(-ESRCH);
 	if (IS_ERR(path))
 		return scnprintf(buf, size, ".../%pd",
 				 file_user_path(vma->vm_file)->dentry);

@@ -48,6 +48,9 @@ enum trapscope_backing_kind {
 	TRAPSCOPE_NAMED,
 };
 
+/* VM_GROWSDOWN, which bindgen does not see. */
+static const u32 TRAPSCOPE_VM_GROWSDOWN = 1U << 8;
+
 /* Bits of trapscope_vma_traits(): those of VmaTraits in decode/classify.rs. */
 enum trapscope_vma_trait {
 	TRAPSCOPE_VMA_ANONYMOUS		= 1 << 0,

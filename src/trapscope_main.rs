@@ -70,10 +70,11 @@ impl kernel::Module for Trapscope {
             1 << 16,
         )?;
         let control = Control::new(rows as usize, calls)?;
-        let directory = present::publish(&control, module)?;
+        let files = present::files(&control, module)?;
         control.enable(true);
+        // Last: once there is a file it may be open, and nothing may fail.
         Ok(Self {
-            _directory: directory,
+            _directory: files.publish(c"trapscope")?,
             control,
         })
     }

@@ -6,9 +6,11 @@
 //! allocate nothing.
 
 pub(crate) mod filter_slot;
+mod heirs;
 pub(crate) mod links;
 pub(crate) mod names;
 pub(crate) mod outside;
+pub(crate) mod row;
 pub(crate) mod rows;
 pub(crate) mod totals;
 

@@ -21,6 +21,9 @@ const WORDS: usize = LENGTH / 8;
 /// Records among which one with a given key is looked for.
 const WINDOW: usize = 32;
 
+/// Stands for no record.
+pub(crate) const NO_NAME: u32 = u32::MAX;
+
 /// In [`Name::users`]: the record is being written.
 const BUSY: u32 = 1 << 31;
 
@@ -35,6 +38,7 @@ struct Name {
 /// The names.
 pub(crate) struct Names {
     records: KVVec<Name>,
+    dropped: AtomicU64,
 }
 
 impl Names {
@@ -51,7 +55,10 @@ impl Names {
                 GFP_KERNEL,
             )?;
         }
-        Ok(Self { records })
+        Ok(Self {
+            records,
+            dropped: AtomicU64::new(0),
+        })
     }
 
     /// Returns the records among which a key is looked for.
@@ -68,12 +75,13 @@ impl Names {
 
     /// Returns the record with the mapping's name, and counts one more user.
     ///
-    /// `None` if there is no room. On the fault path: no lock, no allocation.
-    pub(crate) fn take(&self, vma: &Vma, key: &[u64; 3]) -> Option<u32> {
+    /// [`NO_NAME`] if there is no room. On the fault path: no allocation, and
+    /// no lock but what [`Vma::name`] says.
+    pub(crate) fn take(&self, vma: &Vma, key: &[u64; 3]) -> u32 {
         for (index, name) in self.window(key) {
             if name.has(key) && name.use_more() {
                 if name.has(key) {
-                    return Some(index as u32);
+                    return index as u32;
                 }
                 name.use_less();
             }
@@ -85,10 +93,11 @@ impl Names {
             if claimed.is_ok() {
                 name.write(vma, key);
                 name.users.store(1, Ordering::Release);
-                return Some(index as u32);
+                return index as u32;
             }
         }
-        None
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        NO_NAME
     }
 
     /// Counts one user less.
@@ -98,18 +107,25 @@ impl Names {
         }
     }
 
-    /// Copies the name out, and returns its length.
+    /// Copies the name out, and returns its length; `None` for [`NO_NAME`].
     ///
     /// The caller makes sure that the record was in use throughout, or throws
     /// the result away.
-    pub(crate) fn read(&self, index: u32, out: &mut [u8; LENGTH]) -> usize {
-        let Some(name) = self.records.get(index as usize) else {
-            return 0;
-        };
+    pub(crate) fn read(&self, index: u32, out: &mut [u8; LENGTH]) -> Option<usize> {
+        let name = self.records.get(index as usize)?;
         for (bytes, word) in out.chunks_exact_mut(8).zip(&name.text) {
             bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
         }
-        (name.length.load(Ordering::Relaxed) as usize).min(LENGTH)
+        Some((name.length.load(Ordering::Relaxed) as usize).min(LENGTH))
+    }
+
+    /// Returns how many names found no room.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn forget_dropped(&self) {
+        self.dropped.store(0, Ordering::Relaxed);
     }
 
     /// Returns how many records are in use.

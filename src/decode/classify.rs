@@ -84,6 +84,8 @@ pub(crate) enum Hint {
     ShmemCow,
     /// A swap entry: does it have to be read from its device?
     Swap,
+    /// As [`Hint::Swap`], for a write to a page that userfaultfd protects: it is asked afterwards.
+    SwapUffdWp,
     /// A small page of a private mapping is written to and protected: is it copied?
     Protected,
 }
@@ -103,7 +105,9 @@ impl Hint {
     /// while the call waits.
     #[inline]
     pub(crate) fn needs_page_cache(self, vma: VmaTraits) -> bool {
-        vma.is(VmaTraits::UFFD_MISSING) && vma.is(VmaTraits::UFFD_MINOR) && self.missing()
+        (vma.is(VmaTraits::UFFD_MISSING) || vma.is(VmaTraits::UFFD_MINOR))
+            && !vma.is(VmaTraits::ANONYMOUS)
+            && self.missing()
     }
 
     /// Returns whether the hint is that of a missing entry.
@@ -122,7 +126,7 @@ impl Hint {
                     | Class::Hugetlb
                     | Class::Special
             ),
-            Hint::Swap | Hint::Protected => false,
+            Hint::Swap | Hint::SwapUffdWp | Hint::Protected => false,
         }
     }
 
@@ -134,13 +138,15 @@ impl Hint {
             Hint::Is(class) => class,
             Hint::AnonRead => Class::AnonZero,
             Hint::AnonWrite => Class::AnonAlloc,
-            Hint::ShmemRead | Hint::ShmemWrite | Hint::ShmemCow | Hint::Swap if result.major() => {
+            Hint::ShmemRead | Hint::ShmemWrite | Hint::ShmemCow | Hint::Swap | Hint::SwapUffdWp
+                if result.major() =>
+            {
                 Class::SwapIn
             }
             Hint::ShmemRead => Class::FileRead,
             Hint::ShmemWrite => Class::FileWrite,
             Hint::ShmemCow => Class::CowFile,
-            Hint::Swap => Class::SwapCache,
+            Hint::Swap | Hint::SwapUffdWp => Class::SwapCache,
             Hint::Protected => Class::CowCopy,
         }
     }
@@ -163,7 +169,10 @@ pub(crate) fn at_entry(state: State, vma: VmaTraits, flags: FaultFlags, grew: bo
             Hint::Is(Class::Spurious)
         }
         State::Marker => missing(Level::Pte, vma, flags),
-        State::Swap => Hint::Swap,
+        State::Swap { uffd } if uffd && flags.write() && vma.is(VmaTraits::UFFD_WP) => {
+            Hint::SwapUffdWp
+        }
+        State::Swap { .. } => Hint::Swap,
         State::Migration => Hint::Is(Class::MigrationWait),
         State::DevicePrivate => Hint::Is(Class::DevicePrivate),
         // Fails, or else was replaced before the call looked at it.
@@ -295,14 +304,17 @@ pub(crate) fn on_retry(
     vma: VmaTraits,
     page_cache: Option<bool>,
 ) -> Class {
-    let minor = vma.is(VmaTraits::UFFD_MINOR);
-
-    if !hint.missing() {
-        hint.likely(result)
-    } else if minor && page_cache.unwrap_or(!vma.is(VmaTraits::UFFD_MISSING)) {
-        Class::UffdMinor
-    } else if vma.is(VmaTraits::UFFD_MISSING) {
-        Class::UffdMissing
+    if hint == Hint::SwapUffdWp {
+        // It may have been the page's lock that was waited for: then the next attempt will ask.
+        return Class::UffdWp;
+    }
+    let asks = if page_cache.unwrap_or(false) {
+        (VmaTraits::UFFD_MINOR, Class::UffdMinor)
+    } else {
+        (VmaTraits::UFFD_MISSING, Class::UffdMissing)
+    };
+    if hint.missing() && vma.is(asks.0) {
+        asks.1
     } else {
         hint.likely(result)
     }
@@ -340,6 +352,8 @@ mod tests {
         VM_FAULT_SIGSEGV, //
     };
     use super::*;
+
+    const SWAP: State = State::Swap { uffd: false };
 
     const READ: u32 = 0;
     const WRITE: u32 = FAULT_FLAG_WRITE;
@@ -477,7 +491,7 @@ mod tests {
 
     #[test]
     fn errors_come_first() {
-        let failed = |result| class(State::Swap, anon(), WRITE, result);
+        let failed = |result| class(SWAP, anon(), WRITE, result);
         assert_eq!(failed(VM_FAULT_HWPOISON), Some(Class::Hwpoison));
         assert_eq!(
             failed(VM_FAULT_HWPOISON_LARGE | 0x1_0000),
@@ -505,7 +519,7 @@ mod tests {
 
     #[test]
     fn stack_growth_comes_before_all_states() {
-        for state in [PTE_NONE, PMD_NONE, State::Swap, State::Present(READ_ONLY)] {
+        for state in [PTE_NONE, PMD_NONE, SWAP, State::Present(READ_ONLY)] {
             let hint = at_entry(state, anon(), FaultFlags::from_raw(WRITE), true);
             assert_eq!(hint, Hint::Is(Class::StackGrowth));
         }
@@ -649,19 +663,13 @@ mod tests {
 
     #[test]
     fn swap() {
-        assert_eq!(
-            class(State::Swap, anon(), WRITE, MAJOR),
-            Some(Class::SwapIn)
-        );
-        assert_eq!(
-            class(State::Swap, anon(), READ, DONE),
-            Some(Class::SwapCache)
-        );
+        assert_eq!(class(SWAP, anon(), WRITE, MAJOR), Some(Class::SwapIn));
+        assert_eq!(class(SWAP, anon(), READ, DONE), Some(Class::SwapCache));
         // The read starts in one attempt and is found finished by the next.
-        let first = retried(State::Swap, anon(), READ, MAJOR, None);
+        let first = retried(SWAP, anon(), READ, MAJOR, None);
         assert_eq!(first, Class::SwapIn);
         assert!(first.survives_retry());
-        let second = retried(State::Swap, anon(), READ, DONE, None);
+        let second = retried(SWAP, anon(), READ, DONE, None);
         assert_eq!(second, Class::SwapCache);
         assert!(!second.survives_retry());
     }
@@ -749,6 +757,12 @@ mod tests {
         assert_eq!(class(marked, wp, WRITE, DONE), Some(Class::UffdWp));
         assert_eq!(retried(marked, wp, WRITE, DONE, None), Class::UffdWp);
         assert!(Class::UffdWp.survives_retry());
+        // Swapped out: brought back first, then asked for.
+        let swapped = State::Swap { uffd: true };
+        assert_eq!(retried(swapped, wp, WRITE, MAJOR, None), Class::UffdWp);
+        assert_eq!(class(swapped, wp, WRITE, MAJOR), Some(Class::SwapIn));
+        assert_eq!(retried(swapped, wp, READ, MAJOR, None), Class::SwapIn);
+        assert_eq!(retried(swapped, anon(), WRITE, MAJOR, None), Class::SwapIn);
         // Left over, or only read, or only unshared.
         assert_eq!(hint(marked, anon(), WRITE), Hint::Protected);
         assert_eq!(class(marked, wp, READ, DONE), Some(Class::Spurious));
@@ -824,7 +838,7 @@ mod tests {
         assert_eq!(after(WRITABLE), Some(Class::CowReuse));
         assert_eq!(after(READ_ONLY), Some(Class::Spurious));
         assert_eq!(
-            class_after(before, private(), WRITE, State::Swap),
+            class_after(before, private(), WRITE, SWAP),
             Some(Class::CowCopy)
         );
         // Unknown, since the lock was dropped.
@@ -884,10 +898,7 @@ mod tests {
         // The attempt that finds the page filled in is an ordinary one.
         assert_eq!(class(PTE_NONE, anon_vma, READ, DONE), Some(Class::AnonZero));
         // Something else was waited for.
-        assert_eq!(
-            retried(State::Swap, anon_vma, READ, MAJOR, None),
-            Class::SwapIn
-        );
+        assert_eq!(retried(SWAP, anon_vma, READ, MAJOR, None), Class::SwapIn);
     }
 
     #[test]
@@ -897,16 +908,15 @@ mod tests {
         let shared = |cached| retried(PTE_NONE, minor, READ, DONE, cached);
         let either = |cached| retried(PTE_NONE, both, WRITE, DONE, cached);
 
-        assert_eq!(shared(None), Class::UffdMinor);
         assert_eq!(shared(Some(true)), Class::UffdMinor);
         assert_eq!(shared(Some(false)), Class::FileRead);
         assert_eq!(either(Some(true)), Class::UffdMinor);
         assert_eq!(either(Some(false)), Class::UffdMissing);
-        assert_eq!(either(None), Class::UffdMissing);
         assert!(Class::UffdMinor.survives_retry());
 
         assert!(hint(PTE_NONE, both, WRITE).needs_page_cache(both));
-        assert!(!hint(PTE_NONE, minor, WRITE).needs_page_cache(minor));
+        assert!(hint(PTE_NONE, minor, WRITE).needs_page_cache(minor));
+        assert!(!hint(PTE_NONE, anon(), WRITE).needs_page_cache(anon()));
         assert!(!hint(State::Present(READ_ONLY), both, WRITE).needs_page_cache(both));
     }
 

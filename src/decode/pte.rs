@@ -21,6 +21,9 @@ const SPECIAL: u64 = 1 << 9;
 /// userfaultfd protects the page.
 const UFFD: u64 = 1 << 10;
 
+/// As [`UFFD`], in a swap entry (_PAGE_SWP_UFFD).
+const SWAP_UFFD: u64 = 1 << 2;
+
 /// Bits that old CPUs may set in an entry that is none (_PAGE_KNL_ERRATUM_MASK).
 const ERRATUM: u64 = ACCESSED | DIRTY;
 
@@ -119,8 +122,11 @@ pub(crate) enum State {
     Missing(Level),
     /// Nothing, but something to remember: poison, a guard page, or userfaultfd's protection.
     Marker,
-    /// A slot of a swap device.
-    Swap,
+    /// A slot of a swap device; userfaultfd may protect the page, as in pte_swp_uffd().
+    Swap {
+        /// userfaultfd protects it.
+        uffd: bool,
+    },
     /// A page under migration.
     Migration,
     /// A page that is in the memory of a device, or held by a device alone.
@@ -195,7 +201,9 @@ fn not_present(value: u64, types: &SwapTypes) -> State {
     let kind = (value >> SWAP_TYPE_SHIFT) as u8;
 
     if kind < types.files {
-        State::Swap
+        State::Swap {
+            uffd: value & SWAP_UFFD != 0,
+        }
     } else if kind < types.migration {
         State::Unusable
     } else if kind < types.device {
@@ -211,6 +219,7 @@ fn not_present(value: u64, types: &SwapTypes) -> State {
 mod tests {
     use super::*;
 
+    const SWAP: State = State::Swap { uffd: false };
     const USER: u64 = 1 << 2;
     const GLOBAL: u64 = PROTNONE;
     const SAVED_DIRTY: u64 = 1 << 58;
@@ -343,14 +352,14 @@ mod tests {
         };
         let value = 1 << 47 | 0x1234 << 12 | PRESENT;
         assert_eq!(decode(value, Level::Pte, &format).pfn(), Some(0x1234));
-        assert_eq!(State::Swap.pfn(), None);
+        assert_eq!(SWAP.pfn(), None);
     }
 
     #[test]
     fn entries_that_are_not_present() {
         let kind = |kind| decode(swap_entry(kind, 0x77), Level::Pte, &FULL);
-        assert_eq!(kind(0), State::Swap);
-        assert_eq!(kind(23), State::Swap);
+        assert_eq!(kind(0), SWAP);
+        assert_eq!(kind(23), SWAP);
         assert_eq!(kind(24), State::Unusable);
         for migration in 25..28 {
             assert_eq!(kind(migration), State::Migration);
@@ -361,10 +370,7 @@ mod tests {
         assert_eq!(kind(31), State::Marker);
         // Flags of swap entries: soft-dirty, uffd, exclusive.
         let flags = RW | USER | 1 << 3;
-        assert_eq!(
-            decode(swap_entry(2, 9) | flags, Level::Pte, &FULL),
-            State::Swap
-        );
+        assert_eq!(decode(swap_entry(2, 9) | flags, Level::Pte, &FULL), SWAP);
     }
 
     #[test]
@@ -385,9 +391,9 @@ mod tests {
                     .filter(|&k| not_present(swap_entry(k, 0), &types) == state)
                     .count()
             };
-            assert_eq!(usize::from(types.files), count(State::Swap));
+            assert_eq!(usize::from(types.files), count(SWAP));
             [
-                count(State::Swap),
+                count(SWAP),
                 count(State::Unusable),
                 count(State::Migration),
                 count(State::DevicePrivate),

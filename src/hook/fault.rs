@@ -227,7 +227,9 @@ impl kretprobe::Handler for Fault {
     fn entered(&self, call: FaultEntry<'_>) -> Option<Call> {
         let accounts = &*self.accounts;
         if self.left_out(&call) {
-            accounts.outside.own(Own::Filtered);
+            if !accounts.paused() {
+                accounts.outside.own(Own::Filtered);
+            }
             return None;
         }
         accounts.outside.own(Own::Entered);

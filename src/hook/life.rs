@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The end of a VMA, and its move to another object: rows follow.
+//! The end of a VMA object, and its copies: rows follow the mapping.
 
 use crate::{
     account::Accounts,
     sys::{
         functions::{
+            Copied,
             CopyVma,
-            Moved,
             VmAreaFree, //
         },
         kprobe,
         kretprobe,
-        vma::VmaId, //
+        vma::Vma, //
     },
 };
 use kernel::sync::Arc;
@@ -23,15 +23,17 @@ pub(crate) struct End(pub(super) Arc<Accounts>);
 impl kprobe::Handler for End {
     type Target = VmAreaFree;
 
-    fn entered(&self, vma: VmaId) {
-        self.0.rows.end(vma);
+    fn entered(&self, vma: &Vma) {
+        if !self.0.paused() {
+            self.0.rows.end(vma);
+        }
     }
 }
 
 /// On `copy_vma()`.
-pub(crate) struct Moves(pub(super) Arc<Accounts>);
+pub(crate) struct Copies(pub(super) Arc<Accounts>);
 
-impl kretprobe::Handler for Moves {
+impl kretprobe::Handler for Copies {
     type Target = CopyVma;
     type Data = ();
 
@@ -39,10 +41,12 @@ impl kretprobe::Handler for Moves {
         Some(())
     }
 
-    fn returned(&self, moved: Moved, (): ()) {
-        // A merge may leave the mapping in the object that it was in.
-        if moved.to.raw() != 0 && moved.to != moved.from {
-            self.0.rows.follow(moved.from, moved.to);
+    fn returned(&self, copied: Copied<'_>, (): ()) {
+        if let Some(to) = copied.to {
+            // A merge may leave the mapping in the object that it was in.
+            if to.id() != copied.from && !self.0.paused() {
+                self.0.rows.copied(copied.from, copied.from_range, to);
+            }
         }
     }
 }

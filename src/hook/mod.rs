@@ -83,7 +83,7 @@ pub(crate) struct Hooks {
     no_access: Leg<Kprobe<bad_area::NoAccess>>,
     user: Leg<Probe<exception::FromUser>>,
     kernel: Leg<Probe<exception::FromKernel>>,
-    moved: Leg<Kretprobe<life::Moves>>,
+    moved: Leg<Kretprobe<life::Copies>>,
     end: Leg<Kprobe<life::End>>,
 }
 
@@ -113,7 +113,7 @@ impl Hooks {
     pub(crate) fn attach(accounts: &Arc<Accounts>, calls: u32) -> Self {
         let a = || accounts.clone();
         let end = KBox::pin_init(Kprobe::new(life::End(a())), GFP_KERNEL);
-        let moved = KBox::pin_init(Kretprobe::new(life::Moves(a()), FEW_CALLS), GFP_KERNEL);
+        let moved = KBox::pin_init(Kretprobe::new(life::Copies(a()), FEW_CALLS), GFP_KERNEL);
         if end.is_ok() {
             accounts.rows.open();
         }
@@ -172,8 +172,9 @@ impl Drop for Hooks {
     fn drop(&mut self) {
         // From here on nobody makes a row, and nobody would hear of its end.
         self.fault = Err(ENODEV);
-        rcu::wait_for_handlers();
+        self.moved = Err(ENODEV);
         self.end = Err(ENODEV);
+        rcu::wait_for_handlers();
         self.accounts.rows.close();
     }
 }

@@ -95,7 +95,7 @@ impl File for FilterFile {
     }
 
     fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
-        match self.0.accounts().filter.get() {
+        match self.0.with_hooks(|_| self.0.accounts().filter.get()) {
             Some(filter) => writeln!(out, "{filter}"),
             None => out.write_str("none\n"),
         }

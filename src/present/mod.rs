@@ -16,7 +16,7 @@ mod vmas;
 
 use crate::{
     control::Control,
-    sys::debugfs::Directory, //
+    sys::debugfs::Files, //
 };
 use ::kernel::{
     prelude::*,
@@ -24,21 +24,21 @@ use ::kernel::{
     ThisModule, //
 };
 
-/// Makes the directory and its files.
+/// Returns the files, not yet to be seen.
 ///
-/// Fails with `EEXIST` if there is such a directory, or with `ENOMEM`. Sleeps.
-pub(crate) fn publish(control: &Arc<Control>, module: &'static ThisModule) -> Result<Directory> {
-    let mut directory = Directory::new(c"trapscope", module)?;
+/// Fails with `ENOMEM`. Sleeps.
+pub(crate) fn files(control: &Arc<Control>, module: &'static ThisModule) -> Result<Files> {
+    let mut files = Files::new(module);
     let c = || control.clone();
-    directory.add(c"README", readme::Readme)?;
-    directory.add(c"status", status::Status(c()))?;
-    directory.add(c"enable", control::Enable(c()))?;
-    directory.add(c"reset", control::Reset(c()))?;
-    directory.add(c"filter", control::FilterFile(c()))?;
-    directory.add(c"faults", faults::Faults(c()))?;
-    directory.add(c"latency", latency::Latency(c()))?;
-    directory.add(c"vmas", vmas::Vmas(c()))?;
-    directory.add(c"processes", processes::Processes(c()))?;
-    directory.add(c"kernel", kernel::KernelFaults(c()))?;
-    Ok(directory)
+    files.add(c"README", readme::Readme)?;
+    files.add(c"status", status::Status(c()))?;
+    files.add(c"enable", control::Enable(c()))?;
+    files.add(c"reset", control::Reset(c()))?;
+    files.add(c"filter", control::FilterFile(c()))?;
+    files.add(c"faults", faults::Faults(c()))?;
+    files.add(c"latency", latency::Latency(c()))?;
+    files.add(c"vmas", vmas::Vmas(c()))?;
+    files.add(c"processes", processes::Processes(c()))?;
+    files.add(c"kernel", kernel::KernelFaults(c()))?;
+    Ok(files)
 }

@@ -4,7 +4,7 @@
 
 use super::text;
 use crate::{
-    account::rows::RowCopy,
+    account::row::RowCopy,
     control::Control,
     decode::escape::{
         Perms,

@@ -84,16 +84,21 @@ pub(crate) trait File: Send + Sync + 'static {
     }
 }
 
+/// Files that nobody can open yet.
+pub(crate) struct Files {
+    module: &'static ThisModule,
+    entries: KVec<Entry>,
+}
+
 /// A directory at the root of debugfs, with its files.
 ///
 /// # Invariants
 ///
-/// `dentry` is a directory that this value made; every file in it has one of
-/// the boxes in `files` as its data and operations.
+/// `dentry` is a directory that this value made; every file in it has the node
+/// of one of `_entries` as its data and operations.
 pub(crate) struct Directory {
     dentry: NonNull<bindings::dentry>,
-    module: &'static ThisModule,
-    files: KVec<KBox<dyn Send + Sync>>,
+    _entries: KVec<Entry>,
 }
 
 // SAFETY: A dentry belongs to no task.
@@ -101,6 +106,19 @@ unsafe impl Send for Directory {}
 
 // SAFETY: Nothing changes through a shared reference.
 unsafe impl Sync for Directory {}
+
+/// What debugfs is given for a file.
+///
+/// # Invariants
+///
+/// `data` and `operations` point into `_node`.
+struct Entry {
+    name: &'static CStr,
+    mode: u16,
+    data: *mut c_void,
+    operations: *const bindings::file_operations,
+    _node: KBox<dyn Send + Sync>,
+}
 
 /// A file with the operations that debugfs is given for it.
 struct Node<F> {
@@ -114,26 +132,17 @@ unsafe impl<F: Send> Send for Node<F> {}
 // SAFETY: As above, and never changed.
 unsafe impl<F: Sync> Sync for Node<F> {}
 
-impl Directory {
-    /// Makes a directory. Sleeps.
-    ///
-    /// Fails with `EEXIST`, or with the errno of `debugfs_create_dir()`.
-    pub(crate) fn new(name: &CStr, module: &'static ThisModule) -> Result<Self> {
-        // SAFETY: A valid name; a null parent is the root.
-        let dentry =
-            from_err_ptr(unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), null_mut()) })?;
-        Ok(Self {
-            // INVARIANT: Made here.
-            dentry: NonNull::new(dentry).ok_or(ENOMEM)?,
+impl Files {
+    /// Begins with none. `module` is held by each file that is open.
+    pub(crate) fn new(module: &'static ThisModule) -> Self {
+        Self {
             module,
-            files: KVec::new(),
-        })
+            entries: KVec::new(),
+        }
     }
 
-    /// Adds a file. Sleeps.
-    ///
-    /// Fails with `ENOMEM`, or with the errno of `debugfs_create_file()`.
-    pub(crate) fn add<F: File>(&mut self, name: &CStr, file: F) -> Result {
+    /// Adds a file. Fails with `ENOMEM`. Sleeps.
+    pub(crate) fn add<F: File>(&mut self, name: &'static CStr, file: F) -> Result {
         let node = KBox::new(
             Node {
                 file,
@@ -141,32 +150,60 @@ impl Directory {
             },
             GFP_KERNEL,
         )?;
-        let data = from_ref::<Node<F>>(&node).cast_mut();
-        // SAFETY: The box does not move its contents.
-        let table = unsafe { &raw const (*data).operations };
-        // INVARIANT: The box is in `files` before debugfs knows of it, and
-        // stays until the directory is gone.
-        self.files.push(node, GFP_KERNEL)?;
-        // SAFETY: A valid name and directory; data and operations outlive the
-        // file (type invariant).
-        from_err_ptr(unsafe {
-            bindings::debugfs_create_file_full(
-                name.as_char_ptr(),
-                if F::WRITABLE { 0o600 } else { 0o400 },
-                self.dentry.as_ptr(),
-                data.cast(),
-                null(),
-                table,
-            )
-        })?;
+        // INVARIANT: The box does not move what it holds.
+        let entry = Entry {
+            name,
+            mode: if F::WRITABLE { 0o600 } else { 0o400 },
+            data: from_ref::<Node<F>>(&node).cast_mut().cast(),
+            operations: &node.operations,
+            _node: node,
+        };
+        self.entries.push(entry, GFP_KERNEL)?;
         Ok(())
+    }
+
+    /// Makes the directory and the files. Sleeps.
+    ///
+    /// Fails with `EEXIST` if there is such a directory, or with `ENOMEM`; a
+    /// file that debugfs can't make is left out, with a message, since others
+    /// may be open by then.
+    pub(crate) fn publish(self, name: &CStr) -> Result<Directory> {
+        // SAFETY: A valid name; a null parent is the root.
+        let dentry =
+            from_err_ptr(unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), null_mut()) })?;
+        let dentry = NonNull::new(dentry).ok_or(ENOMEM)?;
+        for entry in &self.entries {
+            // SAFETY: A valid name and directory; data and operations outlive
+            // the file (type invariants).
+            let made = from_err_ptr(unsafe {
+                bindings::debugfs_create_file_full(
+                    entry.name.as_char_ptr(),
+                    entry.mode,
+                    dentry.as_ptr(),
+                    entry.data,
+                    null(),
+                    entry.operations,
+                )
+            });
+            if let Err(error) = made {
+                pr_warn!(
+                    "no file {:?}: {error:?}; load the module again\n",
+                    entry.name
+                );
+            }
+        }
+        // INVARIANT: Made here, with the nodes of these entries.
+        Ok(Directory {
+            dentry,
+            _entries: self.entries,
+        })
     }
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // SAFETY: Made by `new()`. Waits for calls into the files; none is
-        // open, since an open one holds the module.
+        // SAFETY: Made by `Files::publish()`. Waits for calls into the files;
+        // none is open, since an open one holds the module.
         unsafe { bindings::debugfs_remove(self.dentry.as_ptr()) };
     }
 }
@@ -204,7 +241,7 @@ impl<F: File> Sequence<F> {
 
 /// # Safety
 ///
-/// Only as `open` of a file that [`Directory::add`] made for `F`.
+/// Only as `open` of a file that [`Files::add`] was given for `F`.
 unsafe extern "C" fn open<F: File>(
     inode: *mut bindings::inode,
     file: *mut bindings::file,
@@ -225,7 +262,7 @@ unsafe extern "C" fn open<F: File>(
 
 /// # Safety
 ///
-/// Only as `release` of a file that [`Directory::add`] made for `F`.
+/// Only as `release` of a file that [`Files::add`] was given for `F`.
 unsafe extern "C" fn release<F: File>(
     inode: *mut bindings::inode,
     file: *mut bindings::file,
@@ -240,7 +277,7 @@ unsafe extern "C" fn release<F: File>(
 
 /// # Safety
 ///
-/// Only as `write` of a file that [`Directory::add`] made for `F`.
+/// Only as `write` of a file that [`Files::add`] was given for `F`.
 unsafe extern "C" fn write<F: File>(
     file: *mut bindings::file,
     input: *const c_char,

@@ -162,13 +162,15 @@ unsafe impl Returns for HandleMmFault {
 /// Source: mm/vma_init.c.
 pub(crate) struct VmAreaFree;
 
-// SAFETY: void vm_area_free(struct vm_area_struct *vma)
+// SAFETY: void vm_area_free(struct vm_area_struct *vma), with nobody else
+// having a reference to it.
 unsafe impl Function for VmAreaFree {
     const SYMBOL: &'static CStr = c"vm_area_free";
-    type Entry<'a> = VmaId;
+    type Entry<'a> = &'a Vma;
 
-    unsafe fn entry<'a>(registers: &'a Registers) -> VmaId {
-        VmaId::from_raw(registers.argument(0))
+    unsafe fn entry<'a>(registers: &'a Registers) -> &'a Vma {
+        // SAFETY: Whole until the function frees it, and the caller's alone.
+        unsafe { Vma::from_raw(registers.argument(0) as *mut _) }
     }
 }
 
@@ -177,15 +179,18 @@ unsafe impl Function for VmAreaFree {
 /// Source: mm/vma.c.
 pub(crate) struct CopyVma;
 
-/// A mapping that went from one VMA object to another.
-pub(crate) struct Moved {
-    /// Where it was.
+/// A mapping of which a copy was made for another place.
+pub(crate) struct Copied<'a> {
+    /// The VMA that is copied, as it was at the entry.
     pub(crate) from: VmaId,
-    /// Where it is; nowhere if the move failed.
-    pub(crate) to: VmaId,
+    /// Its range then.
+    pub(crate) from_range: (u64, u64),
+    /// The copy, write-locked; it may be part of a larger mapping.
+    pub(crate) to: Option<&'a Vma>,
 }
 
-// SAFETY: struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, ...)
+// SAFETY: struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, ...),
+// with the mm write-locked throughout.
 unsafe impl Function for CopyVma {
     const SYMBOL: &'static CStr = c"copy_vma";
     type Entry<'a> = ();
@@ -195,18 +200,28 @@ unsafe impl Function for CopyVma {
 
 // SAFETY: As above.
 unsafe impl Returns for CopyVma {
-    type Kept = VmaId;
-    type Exit<'a> = Moved;
+    type Kept = (VmaId, (u64, u64));
+    type Exit<'a> = Copied<'a>;
 
-    unsafe fn kept(registers: &Registers) -> VmaId {
+    unsafe fn kept(registers: &Registers) -> Self::Kept {
         // SAFETY: `vmap` points at the caller's pointer to the VMA.
-        VmaId::from_raw(unsafe { *(registers.argument(0) as *const usize) })
+        let vma = unsafe { *(registers.argument(0) as *const *mut bindings::vm_area_struct) };
+        // SAFETY: The caller of the function holds the mm's lock.
+        let vma = unsafe { Vma::from_raw(vma) };
+        (vma.id(), vma.range())
     }
 
-    unsafe fn exit<'a>(registers: &'a Registers, kept: VmaId) -> Moved {
-        Moved {
-            from: kept,
-            to: VmaId::from_raw(registers.return_value()),
+    unsafe fn exit<'a>(registers: &'a Registers, kept: Self::Kept) -> Copied<'a> {
+        let to = registers.return_value() as *mut bindings::vm_area_struct;
+        Copied {
+            from: kept.0,
+            from_range: kept.1,
+            to: if to.is_null() {
+                None
+            } else {
+                // SAFETY: The caller of the function still holds the mm's lock.
+                Some(unsafe { Vma::from_raw(to) })
+            },
         }
     }
 }

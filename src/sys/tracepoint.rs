@@ -4,10 +4,7 @@
 //!
 //! C header: [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h)
 
-use crate::{
-    bindings,
-    sys::kretprobe::Registers, //
-};
+use crate::bindings;
 use core::{
     ffi::CStr,
     pin::Pin,
@@ -109,7 +106,7 @@ impl<H: ExceptionHandler> PinnedDrop for Probe<H> {
 unsafe extern "C" fn raised<H: ExceptionHandler>(
     data: *mut c_void,
     address: c_ulong,
-    _regs: *const Registers,
+    _regs: *mut bindings::pt_regs,
     error_code: c_ulong,
 ) {
     // SAFETY: The data is a pinned `Probe<H>`, whose drop waits for this.

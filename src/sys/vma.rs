@@ -26,14 +26,9 @@ use kernel::types::Opaque;
 pub(crate) struct VmaId(usize);
 
 impl VmaId {
-    pub(super) fn from_raw(address: usize) -> Self {
-        Self(address)
-    }
-
-    /// Returns one that stands for no VMA.
-    #[cfg(CONFIG_KUNIT)]
-    pub(crate) fn for_test(number: usize) -> Self {
-        Self(number)
+    /// Returns the one whose number was kept.
+    pub(crate) fn from_word(number: u64) -> Self {
+        Self(number as usize)
     }
 
     /// Returns the number, a multiple of eight.
@@ -143,6 +138,20 @@ impl Vma {
         self.mm() as usize
     }
 
+    /// Returns a number that two mappings share only if both are anonymous, or
+    /// both of one opened file, in the same address space.
+    #[inline]
+    pub(crate) fn identity(&self) -> u64 {
+        // SAFETY: Locked (type invariant).
+        let file = unsafe { (*self.0.get()).vm_file };
+        self.mm() as u64 ^ (file as u64).rotate_left(32)
+    }
+
+    /// Tells whether it is a stack that grows down.
+    pub(crate) fn grows_down(&self) -> bool {
+        self.flags() & bindings::TRAPSCOPE_VM_GROWSDOWN != 0
+    }
+
     /// Returns what matters for a fault.
     #[inline]
     pub(crate) fn traits(&self) -> VmaTraits {
@@ -186,6 +195,7 @@ impl Vma {
     /// Writes the mapping's name, as in /proc/PID/maps, and returns its length.
     ///
     /// A path that does not fit is shortened to its last part, after `.../`.
+    /// No lock is taken, unless a rename or a mount is under way: `d_path()`.
     pub(crate) fn name(&self, buffer: &mut [u8]) -> usize {
         let size = i32::try_from(buffer.len()).unwrap_or(i32::MAX);
         // SAFETY: Locked (type invariant); the buffer has `size` bytes.

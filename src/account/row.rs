@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The row of one mapping.
+
+use super::names::{
+    self,
+    Names,
+    NO_NAME, //
+};
+use crate::{
+    decode::class::Class,
+    sys::{
+        atomic::{
+            AtomicU32,
+            AtomicU64,
+            Ordering, //
+        },
+        clock,
+        task::{
+            Comm,
+            Owner, //
+        },
+        vma::{
+            Kind,
+            Vma, //
+        },
+    },
+};
+use kernel::prelude::*;
+
+/// Classes that one row tells apart; a fault of a further class is counted,
+/// but its class is not named.
+pub(crate) const CLASSES: usize = 9;
+
+const PERMISSIONS: u32 = 0xff;
+const KIND_SHIFT: u32 = 8;
+
+const COUNT_BITS: u32 = 56;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+
+/// A row.
+///
+/// Whoever has claimed its place in the table writes all of it; others only
+/// count, and refresh what the VMA says of itself.
+pub(super) struct Row {
+    /// Rises each time the place changes hands.
+    pub(super) generation: AtomicU32,
+    /// Permissions, and the kind of name above [`KIND_SHIFT`].
+    flags: AtomicU32,
+    device: AtomicU32,
+    name: AtomicU32,
+    pid: AtomicU32,
+    /// When the process started, in milliseconds since boot.
+    started: AtomicU32,
+    start: AtomicU64,
+    end: AtomicU64,
+    /// In pages.
+    offset: AtomicU64,
+    inode: AtomicU64,
+    comm: [AtomicU64; 2],
+    /// When the mapping ended, in nanoseconds.
+    ended: AtomicU64,
+    /// [`Vma::identity`]
+    identity: AtomicU64,
+    major: AtomicU64,
+    retries: AtomicU64,
+    /// A class, counted from one, in the upper byte; its count below.
+    classes: [AtomicU64; CLASSES],
+    unnamed: AtomicU64,
+}
+
+/// A copy of a row.
+pub(crate) struct RowCopy {
+    pub(crate) live: bool,
+    pub(crate) pid: i32,
+    pub(crate) started: u32,
+    comm: Comm,
+    /// When it ended, in nanoseconds, if it is not live.
+    pub(crate) ended: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) flags: u32,
+    /// In bytes.
+    pub(crate) offset: u64,
+    device: u32,
+    pub(crate) inode: u64,
+    pub(crate) major: u64,
+    pub(crate) retries: u64,
+    pub(crate) classes: [(Option<Class>, u64); CLASSES],
+    /// Faults whose class is not named.
+    pub(crate) unnamed: u64,
+    pub(crate) kind: Kind,
+    pub(crate) name: [u8; names::LENGTH],
+    /// Bytes of `name`; `None` if there was no room for it.
+    pub(crate) name_length: Option<usize>,
+}
+
+impl RowCopy {
+    /// Returns the device's major number.
+    ///
+    /// Source: `new_decode_dev()`, include/linux/kdev_t.h.
+    pub(crate) fn device_major(&self) -> u32 {
+        (self.device & 0xf_ff00) >> 8
+    }
+
+    /// Returns the device's minor number.
+    pub(crate) fn device_minor(&self) -> u32 {
+        self.device & 0xff | (self.device >> 12) & 0xf_ff00
+    }
+
+    /// Returns the name that the process has, or had when the mapping ended.
+    pub(crate) fn comm(&self) -> Comm {
+        Owner::of_process(self.pid)
+            .filter(|owner| self.live && owner.started_ms() == self.started)
+            .map_or(self.comm, |owner| owner.comm)
+    }
+
+    /// Returns the completed faults.
+    pub(crate) fn faults(&self) -> u64 {
+        self.classes
+            .iter()
+            .fold(self.unnamed, |sum, (_, count)| sum.wrapping_add(*count))
+    }
+}
+
+fn load(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Relaxed)
+}
+
+impl Row {
+    pub(super) const fn new() -> Self {
+        Self {
+            generation: AtomicU32::new(0),
+            flags: AtomicU32::new(0),
+            device: AtomicU32::new(0),
+            name: AtomicU32::new(NO_NAME),
+            pid: AtomicU32::new(0),
+            started: AtomicU32::new(0),
+            start: AtomicU64::new(0),
+            end: AtomicU64::new(0),
+            offset: AtomicU64::new(0),
+            inode: AtomicU64::new(0),
+            comm: [const { AtomicU64::new(0) }; 2],
+            ended: AtomicU64::new(0),
+            identity: AtomicU64::new(0),
+            major: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            classes: [const { AtomicU64::new(0) }; CLASSES],
+            unnamed: AtomicU64::new(0),
+        }
+    }
+
+    /// The counts.
+    fn counters(&self) -> impl Iterator<Item = &AtomicU64> {
+        Iterator::chain(
+            self.classes.iter(),
+            [&self.unnamed, &self.major, &self.retries],
+        )
+    }
+
+    /// Adds one completed fault; `false` if the row changed hands meanwhile.
+    #[inline]
+    pub(super) fn count(&self, class: Class) -> bool {
+        let tag = (class.index() as u64 + 1) << COUNT_BITS;
+        for slot in &self.classes {
+            let mut word = slot.load(Ordering::Relaxed);
+            if word == 0 {
+                let claimed =
+                    slot.compare_exchange(0, tag | 1, Ordering::Relaxed, Ordering::Relaxed);
+                word = match claimed {
+                    Ok(_) => return true,
+                    Err(word) => word,
+                };
+            }
+            if word & !COUNT_MASK == tag {
+                let before = slot.fetch_add(1, Ordering::Relaxed);
+                if before & !COUNT_MASK != tag {
+                    slot.fetch_sub(1, Ordering::Relaxed);
+                    return false;
+                }
+                return true;
+            }
+        }
+        self.unnamed.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    pub(super) fn count_major(&self) {
+        self.major.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells whether this can be the row of a VMA that has its object: a
+    /// guard for the time in which nobody heard of the end of VMAs, because
+    /// all kprobes were off.
+    #[inline]
+    pub(super) fn fits(&self, vma: &Vma) -> bool {
+        let (start, end) = vma.range();
+        load(&self.identity) == vma.identity()
+            && (start < load(&self.end) && load(&self.start) < end || vma.grows_down())
+    }
+
+    /// Writes what the VMA says of itself, if that changed.
+    #[inline]
+    pub(super) fn refresh(&self, vma: &Vma, names: &Names) {
+        let (start, end) = vma.range();
+        if load(&self.start) != start
+            || load(&self.end) != end
+            || (self.flags.load(Ordering::Relaxed) ^ vma.flags()) & PERMISSIONS != 0
+        {
+            self.describe(vma, names);
+        }
+    }
+
+    /// Writes down what the VMA says of itself, and who owns it.
+    #[cold]
+    pub(super) fn describe(&self, vma: &Vma, names: &Names) {
+        let (start, end) = vma.range();
+        let backing = vma.backing();
+        self.start.store(start, Ordering::Relaxed);
+        self.end.store(end, Ordering::Relaxed);
+        self.offset.store(backing.offset_pages, Ordering::Relaxed);
+        self.inode.store(backing.inode, Ordering::Relaxed);
+        self.device.store(backing.device, Ordering::Relaxed);
+        self.identity.store(vma.identity(), Ordering::Relaxed);
+        self.flags.store(
+            vma.flags() & PERMISSIONS | (backing.kind as u32) << KIND_SHIFT,
+            Ordering::Relaxed,
+        );
+        if backing.kind == Kind::Named && self.name.load(Ordering::Relaxed) == NO_NAME {
+            let name = names.take(vma, &backing.name_key);
+            let before =
+                self.name
+                    .compare_exchange(NO_NAME, name, Ordering::Relaxed, Ordering::Relaxed);
+            if before.is_err() {
+                names.release(name);
+            }
+        }
+        if let Some(owner) = vma.owner() {
+            self.pid.store(owner.pid as u32, Ordering::Relaxed);
+            self.started.store(owner.started_ms(), Ordering::Relaxed);
+            self.rename(&owner.comm);
+        }
+    }
+
+    fn rename(&self, comm: &Comm) {
+        for (word, bytes) in self.comm.iter().zip(comm.chunks_exact(8)) {
+            let bytes = bytes.try_into().unwrap_or_default();
+            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that the mapping ended, and of its process's last name.
+    pub(super) fn end(&self) {
+        let owner = Owner::current();
+        if self.pid.load(Ordering::Relaxed) == owner.pid as u32
+            && self.started.load(Ordering::Relaxed) == owner.started_ms()
+        {
+            self.rename(&owner.comm);
+        }
+        self.ended.store(clock::now_ns(), Ordering::Relaxed);
+    }
+
+    /// Returns the range that the mapping had last.
+    pub(super) fn range(&self) -> (u64, u64) {
+        (load(&self.start), load(&self.end))
+    }
+
+    pub(super) fn identity(&self) -> u64 {
+        load(&self.identity)
+    }
+
+    pub(super) fn set_range(&self, range: (u64, u64)) {
+        self.start.store(range.0, Ordering::Relaxed);
+        self.end.store(range.1, Ordering::Relaxed);
+    }
+
+    /// Empties the row, and returns the completed faults that it had.
+    pub(super) fn empty(&self, names: &Names) -> u64 {
+        let mut faults = 0u64;
+        for class in &self.classes {
+            faults = faults.wrapping_add(class.swap(0, Ordering::Relaxed) & COUNT_MASK);
+        }
+        faults = faults.wrapping_add(self.unnamed.swap(0, Ordering::Relaxed));
+        self.major.store(0, Ordering::Relaxed);
+        self.retries.store(0, Ordering::Relaxed);
+        names.release(self.name.swap(NO_NAME, Ordering::Relaxed));
+        faults
+    }
+
+    /// Takes over all that another row has, and leaves it empty.
+    pub(super) fn take_over(&self, other: &Row) {
+        let words = [
+            (&self.flags, &other.flags),
+            (&self.device, &other.device),
+            (&self.pid, &other.pid),
+            (&self.started, &other.started),
+        ];
+        for (to, from) in words {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.name.store(
+            other.name.swap(NO_NAME, Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
+        let words = [
+            (&self.start, &other.start),
+            (&self.end, &other.end),
+            (&self.offset, &other.offset),
+            (&self.inode, &other.inode),
+            (&self.identity, &other.identity),
+        ];
+        let comms = self.comm.iter().zip(&other.comm);
+        for (to, from) in Iterator::chain(words.into_iter(), comms) {
+            to.store(load(from), Ordering::Relaxed);
+        }
+        for (to, from) in self.counters().zip(other.counters()) {
+            to.store(from.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Copies the row out.
+    pub(super) fn read(&self, live: bool, names: &Names) -> RowCopy {
+        let mut comm = Comm::default();
+        for (bytes, word) in comm.chunks_exact_mut(8).zip(&self.comm) {
+            bytes.copy_from_slice(&load(word).to_le_bytes());
+        }
+        let mut classes = [(None, 0); CLASSES];
+        for (copy, word) in classes.iter_mut().zip(&self.classes) {
+            let word = load(word);
+            let class = ((word >> COUNT_BITS) as usize)
+                .checked_sub(1)
+                .and_then(Class::from_index);
+            *copy = (class, word & COUNT_MASK);
+        }
+        let flags = self.flags.load(Ordering::Relaxed);
+        let mut name = [0; names::LENGTH];
+        RowCopy {
+            live,
+            pid: self.pid.load(Ordering::Relaxed) as i32,
+            started: self.started.load(Ordering::Relaxed),
+            comm,
+            ended: load(&self.ended),
+            start: load(&self.start),
+            end: load(&self.end),
+            flags,
+            offset: load(&self.offset) << 12,
+            device: self.device.load(Ordering::Relaxed),
+            inode: load(&self.inode),
+            major: load(&self.major),
+            retries: load(&self.retries),
+            classes,
+            unnamed: load(&self.unnamed),
+            kind: match flags >> KIND_SHIFT {
+                kind if kind == Kind::Heap as u32 => Kind::Heap,
+                kind if kind == Kind::Stack as u32 => Kind::Stack,
+                kind if kind == Kind::Named as u32 => Kind::Named,
+                _ => Kind::Anonymous,
+            },
+            name_length: names.read(self.name.load(Ordering::Relaxed), &mut name),
+            name,
+        }
+    }
+}
+
+#[kunit_tests(trapscope_row)]
+mod tests {
+    use super::*;
+
+    fn faults(row: &Row) -> Result<u64> {
+        Ok(row.read(true, &Names::new(1)?).faults())
+    }
+
+    #[test]
+    fn a_row_counts_each_class() -> Result {
+        let row = Row::new();
+        for _ in 0..3 {
+            assert!(row.count(Class::AnonAlloc));
+        }
+        assert!(row.count(Class::AnonZero));
+        assert_eq!(faults(&row)?, 4);
+        let copy = row.read(true, &Names::new(1)?);
+        assert!(copy.classes[0] == (Some(Class::AnonAlloc), 3));
+        assert!(copy.classes[1] == (Some(Class::AnonZero), 1));
+        assert_eq!(copy.unnamed, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn classes_over_the_number_are_counted_without_a_name() -> Result {
+        let row = Row::new();
+        for class in Class::ALL {
+            assert!(row.count(class));
+        }
+        assert_eq!(faults(&row)?, Class::COUNT as u64);
+        let unnamed = row.unnamed.load(Ordering::Relaxed);
+        assert_eq!(unnamed, (Class::COUNT - CLASSES) as u64);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_taken_over_or_emptied_is_not_lost() -> Result {
+        let (one, two) = (Row::new(), Row::new());
+        one.count(Class::SwapIn);
+        one.count_major();
+        one.count_retry();
+        two.take_over(&one);
+        assert_eq!(faults(&one)?, 0);
+        let copy = two.read(true, &Names::new(1)?);
+        assert_eq!((copy.faults(), copy.major, copy.retries), (1, 1, 1));
+        assert_eq!(two.empty(&Names::new(1)?), 1);
+        assert_eq!(faults(&two)?, 0);
+        Ok(())
+    }
+}
