@@ -158,6 +158,16 @@ impl Row {
         )
     }
 
+    /// Tells whether nothing was counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.counters().all(|word| load(word) & COUNT_MASK == 0)
+    }
+
+    /// Returns when the mapping ended, in nanoseconds.
+    pub(super) fn ended_ns(&self) -> u64 {
+        load(&self.ended)
+    }
+
     /// Adds one completed fault; `false` if the row changed hands meanwhile.
     #[inline]
     pub(super) fn count(&self, class: Class) -> bool {
@@ -312,6 +322,7 @@ impl Row {
             (&self.offset, &other.offset),
             (&self.inode, &other.inode),
             (&self.identity, &other.identity),
+            (&self.ended, &other.ended),
         ];
         let comms = self.comm.iter().zip(&other.comm);
         for (to, from) in Iterator::chain(words.into_iter(), comms) {

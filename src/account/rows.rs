@@ -39,6 +39,9 @@ use kernel::prelude::*;
 /// Places in which the row of a VMA may be: eight cache lines of keys.
 const WINDOW: usize = 64;
 
+/// Places that are tried for a row that is in the way of another.
+const TRIES: usize = 16;
+
 /// Rows that share the room for one name, about.
 const ROWS_PER_NAME: usize = 16;
 
@@ -241,12 +244,40 @@ impl Rows {
         )
         .ok()?;
         row.generation.fetch_add(1, Ordering::AcqRel);
-        let faults = row.empty(&self.names);
-        if from == GONE {
+        if from == GONE && !row.is_empty() && !self.keep(row, place) {
             self.evicted.rows.fetch_add(1, Ordering::Relaxed);
+        }
+        let faults = row.empty(&self.names);
+        if faults != 0 {
             self.evicted.faults.fetch_add(faults, Ordering::Relaxed);
         }
         Some(row)
+    }
+
+    /// Moves a row that ended out of the way, to any free place.
+    ///
+    /// Nobody looks for it by its VMA any more. Without this, VMA objects that
+    /// are used again and again would crowd their windows in a table that has
+    /// room elsewhere.
+    fn keep(&self, row: &Row, place: usize) -> bool {
+        let mut random = place as u64 ^ row.ended_ns();
+        for _ in 0..TRIES {
+            random = random
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(0x1405_7b7e_f767_814f);
+            let other = ((random >> 32) as usize * self.keys.len()) >> 32;
+            let Some((key, to)) = self.at(other) else {
+                continue;
+            };
+            let mine = key.compare_exchange(FREE, LEAVING, Ordering::AcqRel, Ordering::Relaxed);
+            if mine.is_ok() {
+                to.generation.fetch_add(1, Ordering::AcqRel);
+                to.take_over(row);
+                key.store(GONE, Ordering::Release);
+                return true;
+            }
+        }
+        false
     }
 
     /// Lets everybody find the row at a place that was claimed.
@@ -489,7 +520,7 @@ impl Rows {
         let copy = row.read(key != GONE, &self.names);
         let changed = row.generation.load(Ordering::Acquire) != generation;
         // What went on elsewhere has left nothing behind.
-        let left = key == GONE && copy.faults() == 0 && copy.retries == 0;
+        let left = key == GONE && row.is_empty();
         (!changed && !left).then_some(copy)
     }
 
@@ -503,10 +534,15 @@ impl Rows {
             names_dropped: self.names.dropped(),
             ..Usage::default()
         };
-        for key in &self.keys {
-            let key = key.load(Ordering::Relaxed);
-            usage.used += usize::from(key != FREE);
-            usage.live += usize::from(key != FREE && key != GONE);
+        for (key, row) in self.keys.iter().zip(&self.rows) {
+            match key.load(Ordering::Relaxed) {
+                FREE | LEAVING => (),
+                GONE => usage.used += usize::from(!row.is_empty()),
+                _ => {
+                    usage.used += 1;
+                    usage.live += 1;
+                }
+            }
         }
         usage
     }
@@ -591,6 +627,22 @@ mod tests {
         assert_eq!(usage.evicted, 1);
         assert_eq!(usage.evicted_faults, 1);
         assert_eq!(usage.live, 64);
+        Ok(())
+    }
+
+    #[test]
+    fn a_row_that_ended_moves_out_of_the_way() -> Result {
+        let rows = Rows::new(4096)?;
+        // One object, used over and over.
+        for _ in 0..200 {
+            let place = make(&rows, vma(1))?;
+            count(&rows, place)?;
+            retire(&rows, place, vma(1))?;
+        }
+        let kept = (0..rows.len()).filter_map(|place| rows.read(place));
+        assert_eq!(kept.map(|row| row.faults()).sum::<u64>(), 200);
+        let usage = rows.usage();
+        assert_eq!((usage.evicted, usage.used), (0, 200));
         Ok(())
     }
 

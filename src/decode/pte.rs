@@ -369,8 +369,10 @@ mod tests {
         }
         assert_eq!(kind(31), State::Marker);
         // Flags of swap entries: soft-dirty, uffd, exclusive.
-        let flags = RW | USER | 1 << 3;
-        assert_eq!(decode(swap_entry(2, 9) | flags, Level::Pte, &FULL), SWAP);
+        let others = swap_entry(2, 9) | RW | 1 << 3;
+        assert_eq!(decode(others, Level::Pte, &FULL), SWAP);
+        let uffd = State::Swap { uffd: true };
+        assert_eq!(decode(others | SWAP_UFFD, Level::Pte, &FULL), uffd);
     }
 
     #[test]

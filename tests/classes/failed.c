@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -111,12 +112,18 @@ static void hwpoison(void)
 	area_free(area, PAGE);
 }
 
-#define GROUP		"/sys/fs/cgroup/trapscope-oom"
+#define GROUPS		"/sys/fs/cgroup"
+#define GROUP		GROUPS "/trapscope-oom"
 #define CONSOLE		"/proc/sys/kernel/printk"
 
 static void remove_group(void)
 {
 	rmdir(GROUP);
+}
+
+static void unmount_groups(void)
+{
+	umount(GROUPS);
 }
 
 /*
@@ -133,10 +140,12 @@ static void oom(void)
 	int status;
 	pid_t child;
 
-	mkdir("/sys/fs/cgroup", 0755);
-	if (access("/sys/fs/cgroup/cgroup.procs", F_OK))
-		must_run("mount -t cgroup2 none /sys/fs/cgroup");
-	file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	if (access(GROUPS "/cgroup.procs", F_OK)) {
+		ktap_need(mount("none", GROUPS, "cgroup2", 0, "") == 0,
+			  "mount " GROUPS);
+		at_end(unmount_groups);
+	}
+	file_write(GROUPS "/cgroup.subtree_control", "+memory");
 	mkdir(GROUP, 0755);
 	at_end(remove_group);
 	if (file_write(GROUP "/memory.max", "4194304")) {

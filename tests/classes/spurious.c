@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Faults after which the page is the same one and may do what it might before. */
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -55,7 +58,69 @@ static void forced_write(void)
 	area_free(area, PAGES * PAGE);
 }
 
+#define MANY	4096
+#define WANTED	8
+#define ROUNDS	3000
+
+static char *wide;
+static volatile bool widening;
+static volatile bool enough;
+static volatile unsigned long rounds;
+
+/* Makes many pages writable, one by one, again and again. */
+static void *widen(void *unused)
+{
+	(void)unused;
+	for (rounds = 0; rounds < ROUNDS && !enough; rounds++) {
+		widening = true;
+		mprotect(wide, MANY * PAGE, PROT_READ | PROT_WRITE);
+		widening = false;
+		mprotect(wide, MANY * PAGE, PROT_READ);
+	}
+	enough = true;
+	return NULL;
+}
+
+/*
+ * Both threads share one processor and this one goes first. When it wakes up in
+ * the middle of mprotect, the last page can't be written to yet: a fault, which
+ * waits for mprotect to end and then finds the page writable. When it is earlier
+ * than that, it is a SIGSEGV, which the VMA's permissions raise.
+ */
+static void too_early(void)
+{
+	const struct timespec nap = { .tv_nsec = 200000 };
+	struct sched_param first = { .sched_priority = 1 };
+	struct sched_param normal = { 0 };
+	pthread_t widener;
+
+	wide = area_new(MANY, PROT_READ | PROT_WRITE);
+	write_pages(wide, MANY);
+	ktap_need(mprotect(wide, MANY * PAGE, PROT_READ) == 0, "mprotect");
+	ktap_need(pthread_create(&widener, NULL, widen, NULL) == 0,
+		  "pthread_create");
+	ktap_need(sched_setscheduler(0, SCHED_FIFO, &first) == 0, "SCHED_FIFO");
+	watch_start(wide);
+	while (!enough) {
+		nanosleep(&nap, NULL);
+		if (widening)
+			touch_raises(wide + (MANY - 1) * PAGE, true, SIGSEGV,
+				     NULL);
+		if (watch_faults_now() >= WANTED)
+			enough = true;
+	}
+	watch_stop();
+	sched_setscheduler(0, SCHED_OTHER, &normal);
+	pthread_join(widener, NULL);
+	ktap_check(watch_thread_faults() >= WANTED,
+		   "only %lu faults in %lu rounds", watch_thread_faults(),
+		   rounds);
+	expect("spurious:%lu", watch_thread_faults());
+	area_free(wide, MANY * PAGE);
+}
+
 static const struct ktap_case cases[] = {
+	{ "spurious: writes that come before mprotect has ended", too_early },
 	{ "spurious: a debugger's writes to read-only pages", forced_write },
 };
 

@@ -27,8 +27,12 @@ struct uffdio_poison {
 	__s64 updated;
 };
 #endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC		(1 << 15)
+#endif
 #ifndef UFFD_FEATURE_RWP
 #define UFFD_FEATURE_RWP		(1 << 17)
+#define UFFD_FEATURE_RWP_ASYNC		(1 << 18)
 #define UFFDIO_REGISTER_MODE_RWP	((__u64)1 << 3)
 #define UFFD_PAGEFAULT_FLAG_RWP		(1 << 3)
 #define UFFDIO_RWPROTECT_MODE_RWP	((__u64)1 << 0)
@@ -297,6 +301,56 @@ static void read_write_protect(void)
 	area_free(area, PAGES * PAGE);
 }
 
+/* The kernel takes the protection away by itself: nobody waits. */
+static void write_protect_async(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+	struct uffdio_writeprotect protect = {
+		.range = { (unsigned long)area, PAGES * PAGE },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	write_pages(area, PAGES);
+	if (!open_server(area, PAGES * PAGE, UFFD_FEATURE_WP_ASYNC,
+			 UFFDIO_REGISTER_MODE_WP))
+		return;
+	ktap_need(ioctl(server.fd, UFFDIO_WRITEPROTECT, &protect) == 0,
+		  "UFFDIO_WRITEPROTECT");
+	watch_start(area);
+	write_pages(area, PAGES);
+	watch_stop();
+	expect("uffd-wp:%d", PAGES);
+	ktap_check(watch_grown_retries() == 0, "%lu retries",
+		   watch_grown_retries());
+	close(server.fd);
+	area_free(area, PAGES * PAGE);
+}
+
+static void read_write_protect_async(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+	struct uffdio_rwprotect protect = {
+		.range = { (unsigned long)area, PAGES * PAGE },
+		.mode = UFFDIO_RWPROTECT_MODE_RWP,
+	};
+
+	write_pages(area, PAGES);
+	if (!open_server(area, PAGES * PAGE,
+			 UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC,
+			 UFFDIO_REGISTER_MODE_RWP))
+		return;
+	ktap_need(ioctl(server.fd, UFFDIO_RWPROTECT, &protect) == 0,
+		  "UFFDIO_RWPROTECT");
+	watch_start(area);
+	read_pages(area, PAGES);
+	watch_stop();
+	expect("uffd-rwp:%d", PAGES);
+	ktap_check(watch_grown_retries() == 0, "%lu retries",
+		   watch_grown_retries());
+	close(server.fd);
+	area_free(area, PAGES * PAGE);
+}
+
 static void raise_each(char *area, int wanted)
 {
 	for (size_t i = 0; i < PAGES; i++) {
@@ -352,6 +406,8 @@ static const struct ktap_case cases[] = {
 	{ "uffd-wp: writes to protected pages", write_protect },
 	{ "uffd-minor: pages that the file has", minor },
 	{ "uffd-rwp: any access to protected pages", read_write_protect },
+	{ "uffd-wp: resolved by the kernel", write_protect_async },
+	{ "uffd-rwp: resolved by the kernel", read_write_protect_async },
 	{ "sigbus: nobody serves", sigbus },
 	{ "hwpoison: pages that the server poisoned", poison },
 };

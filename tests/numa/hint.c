@@ -8,7 +8,7 @@
 #include "fault.h"
 
 #define PAGES		64
-#define WANTED		(2 * PAGES)
+#define HUGE_PAGES	4
 #define ROUNDS		20000
 #define ROUND		100000
 #define BALANCING	"/proc/sys/kernel/numa_balancing"
@@ -37,45 +37,69 @@ static void *idle(void *unused)
  * When the balancer scans is its own affair: the pages are touched until
  * enough faults came. Every one of them must be a hinting fault.
  */
-static void hint(void)
+static void hint(char *area, size_t page, size_t count)
 {
-	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
 	unsigned long kernel_before, module_before, kernel, module;
 	unsigned long grown = 0;
 	pthread_t second;
 
 	ktap_need(pthread_create(&second, NULL, idle, NULL) == 0,
 		  "pthread_create");
-	write_pages(area, PAGES);
+	for (size_t i = 0; i < count; i++)
+		touch_write(area + i * page);
 	hints(&kernel_before, &module_before);
 	watch_start(area);
 	ktap_need(file_write(BALANCING, "1") == 0, "write " BALANCING);
-	for (int i = 0; i < ROUNDS && grown < WANTED; i++) {
+	for (int i = 0; i < ROUNDS && grown < 2 * count; i++) {
 		for (int j = 0; j < ROUND; j++)
-			touch_read(area + j % PAGES * PAGE);
-		grown = vmstat("numa_hint_faults") - kernel_before;
+			touch_read(area + j % count * page);
+		grown = watch_faults_now();
 	}
 	ktap_need(file_write(BALANCING, "0") == 0, "write " BALANCING);
 	/* What was hinted before the end faults now. */
-	read_pages(area, PAGES);
+	for (size_t i = 0; i < count; i++)
+		touch_read(area + i * page);
 	watch_stop();
 	hints(&kernel, &module);
-	ktap_check(grown >= WANTED, "only %lu hinting faults", grown);
+	ktap_check(kernel - kernel_before >= 2 * count,
+		   "only %lu hinting faults", kernel - kernel_before);
+	pthread_cancel(second);
+	pthread_join(second, NULL);
 	if (!module_loaded()) {
 		ktap_skip("trapscope is not loaded");
 		return;
 	}
 	grown = watch_grown("numa-hint");
-	ktap_check(grown >= PAGES, "the row has numa-hint:%lu only", grown);
+	ktap_check(grown >= count, "the row has numa-hint:%lu only", grown);
 	expect_row("numa-hint:%lu", grown);
 	ktap_check(module - module_before == kernel - kernel_before,
 		   "numa-hint grew by %lu, numa_hint_faults by %lu",
 		   module - module_before, kernel - kernel_before);
+}
+
+static void hint_small(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+
+	hint(area, PAGE, PAGES);
 	area_free(area, PAGES * PAGE);
 }
 
+static void hint_huge(void)
+{
+	char *area = area_huge(HUGE_PAGES, PROT_READ | PROT_WRITE, 0);
+
+	if (madvise(area, HUGE_PAGES * HUGE, MADV_HUGEPAGE)) {
+		ktap_skip("no transparent huge pages");
+		return;
+	}
+	hint(area, HUGE, HUGE_PAGES);
+	area_free(area, HUGE_PAGES * HUGE);
+}
+
 static const struct ktap_case cases[] = {
-	{ "numa-hint: pages that the balancer asks about", hint },
+	{ "numa-hint: pages that the balancer asks about", hint_small },
+	{ "numa-hint: huge pages", hint_huge },
 };
 
 int main(void)
