@@ -9,8 +9,8 @@ use crate::{
         Filter, //
     },
     sys::debugfs::{
-        File,
-        Out, //
+        Out,
+        Page, //
     },
 };
 use core::fmt::{
@@ -25,20 +25,10 @@ use kernel::{
 /// `enable`: whether the hooks are attached.
 pub(super) struct Enable(pub(super) Arc<Control>);
 
-impl File for Enable {
-    type Opened = ();
-
+impl Page for Enable {
     const WRITABLE: bool = true;
 
-    fn open(&self) -> Result {
-        Ok(())
-    }
-
-    fn records(&self, (): &()) -> usize {
-        1
-    }
-
-    fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
+    fn show(&self, out: &mut Out<'_>) -> fmt::Result {
         let enabled = self.0.with_hooks(|hooks| hooks.is_some());
         writeln!(out, "{}", u8::from(enabled))
     }
@@ -52,20 +42,10 @@ impl File for Enable {
 /// `reset`: 1 sets all counts to zero. Reads as 0.
 pub(super) struct Reset(pub(super) Arc<Control>);
 
-impl File for Reset {
-    type Opened = ();
-
+impl Page for Reset {
     const WRITABLE: bool = true;
 
-    fn open(&self) -> Result {
-        Ok(())
-    }
-
-    fn records(&self, (): &()) -> usize {
-        1
-    }
-
-    fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
+    fn show(&self, out: &mut Out<'_>) -> fmt::Result {
         out.write_str("0\n")
     }
 
@@ -81,20 +61,10 @@ impl File for Reset {
 /// `filter`: whose faults count.
 pub(super) struct FilterFile(pub(super) Arc<Control>);
 
-impl File for FilterFile {
-    type Opened = ();
-
+impl Page for FilterFile {
     const WRITABLE: bool = true;
 
-    fn open(&self) -> Result {
-        Ok(())
-    }
-
-    fn records(&self, (): &()) -> usize {
-        1
-    }
-
-    fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
+    fn show(&self, out: &mut Out<'_>) -> fmt::Result {
         match self.0.with_hooks(|_| self.0.accounts().filter.get()) {
             Some(filter) => writeln!(out, "{filter}"),
             None => out.write_str("none\n"),

@@ -13,36 +13,21 @@ use crate::{
         region::Region, //
     },
     sys::debugfs::{
-        File,
-        Out, //
+        Out,
+        Page, //
     },
 };
 use core::fmt::{
     self,
     Write, //
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::sync::Arc;
 
 /// The file.
 pub(super) struct KernelFaults(pub(super) Arc<Control>);
 
-impl File for KernelFaults {
-    type Opened = ();
-
-    const WRITABLE: bool = false;
-
-    fn open(&self) -> Result {
-        Ok(())
-    }
-
-    fn records(&self, (): &()) -> usize {
-        1
-    }
-
-    fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
+impl Page for KernelFaults {
+    fn show(&self, out: &mut Out<'_>) -> fmt::Result {
         let outside = &self.0.accounts().outside;
         out.write_str("# kind name kernel user\n")?;
         for region in Region::ALL {

@@ -30,15 +30,15 @@ use ::kernel::{
 pub(crate) fn files(control: &Arc<Control>, module: &'static ThisModule) -> Result<Files> {
     let mut files = Files::new(module);
     let c = || control.clone();
-    files.add(c"README", readme::Readme)?;
-    files.add(c"status", status::Status(c()))?;
-    files.add(c"enable", control::Enable(c()))?;
-    files.add(c"reset", control::Reset(c()))?;
-    files.add(c"filter", control::FilterFile(c()))?;
+    files.add_page(c"README", readme::Readme)?;
+    files.add_page(c"status", status::Status(c()))?;
+    files.add_page(c"enable", control::Enable(c()))?;
+    files.add_page(c"reset", control::Reset(c()))?;
+    files.add_page(c"filter", control::FilterFile(c()))?;
     files.add(c"faults", faults::Faults(c()))?;
     files.add(c"latency", latency::Latency(c()))?;
     files.add(c"vmas", vmas::Vmas(c()))?;
     files.add(c"processes", processes::Processes(c()))?;
-    files.add(c"kernel", kernel::KernelFaults(c()))?;
+    files.add_page(c"kernel", kernel::KernelFaults(c()))?;
     Ok(files)
 }

@@ -8,8 +8,8 @@ use crate::{
     hook::Hooks,
     sys::{
         debugfs::{
-            File,
-            Out, //
+            Out,
+            Page, //
         },
         kernel_info, //
     },
@@ -36,20 +36,8 @@ fn reason(error: Error) -> &'static str {
     }
 }
 
-impl File for Status {
-    type Opened = ();
-
-    const WRITABLE: bool = false;
-
-    fn open(&self) -> Result {
-        Ok(())
-    }
-
-    fn records(&self, (): &()) -> usize {
-        1
-    }
-
-    fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
+impl Page for Status {
+    fn show(&self, out: &mut Out<'_>) -> fmt::Result {
         let accounts = self.0.accounts();
         let outside = &accounts.outside;
         out.write_str("# item value detail\n")?;

@@ -84,6 +84,47 @@ pub(crate) trait File: Send + Sync + 'static {
     }
 }
 
+/// A file that is one record.
+///
+/// All of it is called in process context and may sleep.
+pub(crate) trait Page: Send + Sync + 'static {
+    /// As [`File::WRITABLE`].
+    const WRITABLE: bool = false;
+
+    /// As [`File::show`].
+    fn show(&self, out: &mut Out<'_>) -> fmt::Result;
+
+    /// As [`File::write`].
+    fn write(&self, _input: &[u8]) -> Result {
+        Err(EINVAL)
+    }
+}
+
+/// A [`Page`] as a [`File`].
+struct OneRecord<P>(P);
+
+impl<P: Page> File for OneRecord<P> {
+    type Opened = ();
+
+    const WRITABLE: bool = P::WRITABLE;
+
+    fn open(&self) -> Result {
+        Ok(())
+    }
+
+    fn records(&self, (): &()) -> usize {
+        1
+    }
+
+    fn show(&self, (): &(), _record: usize, out: &mut Out<'_>) -> fmt::Result {
+        self.0.show(out)
+    }
+
+    fn write(&self, input: &[u8]) -> Result {
+        self.0.write(input)
+    }
+}
+
 /// Files that nobody can open yet.
 pub(crate) struct Files {
     module: &'static ThisModule,
@@ -160,6 +201,11 @@ impl Files {
         };
         self.entries.push(entry, GFP_KERNEL)?;
         Ok(())
+    }
+
+    /// Adds a file that is one record. Fails with `ENOMEM`. Sleeps.
+    pub(crate) fn add_page<P: Page>(&mut self, name: &'static CStr, page: P) -> Result {
+        self.add(name, OneRecord(page))
     }
 
     /// Makes the directory and the files. Sleeps.
