@@ -2,6 +2,7 @@
 /* What bindgen reads: see bindgen_parameters. */
 
 #include <linux/debugfs.h>
+#include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>

@@ -99,3 +99,17 @@ impl Page for Status {
         Ok(())
     }
 }
+
+#[kunit_tests(trapscope_status)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_a_sentence_of_its_own() {
+        let known = [ENOENT, EINVAL, ENOMEM].map(reason);
+        for (place, text) in known.iter().enumerate() {
+            assert!(*text != reason(EBUSY));
+            assert!(known.iter().skip(place + 1).all(|other| other != text));
+        }
+    }
+}

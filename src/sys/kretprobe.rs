@@ -228,3 +228,109 @@ unsafe extern "C" fn returned<H: Handler>(
     this.handler.returned(call, kept.data);
     0
 }
+
+#[kunit_tests(trapscope_kretprobe)]
+mod tests {
+    use super::*;
+    use crate::sys::atomic::{
+        AtomicU64,
+        Ordering, //
+    };
+    use kernel::sync::Arc;
+
+    struct Nowhere;
+
+    // SAFETY: There is no such function.
+    unsafe impl Function for Nowhere {
+        const SYMBOL: &'static CStr = c"trapscope_no_such_function";
+        type Entry<'a> = ();
+        unsafe fn entry<'a>(_registers: &'a Registers) {}
+    }
+
+    // SAFETY: As above.
+    unsafe impl Returns for Nowhere {
+        type Kept = ();
+        type Exit<'a> = ();
+        unsafe fn kept(_registers: &Registers) {}
+        unsafe fn exit<'a>(_registers: &'a Registers, (): ()) {}
+    }
+
+    /// sprint_symbol(): exported, and called by nobody but the test.
+    struct SprintSymbol;
+
+    // SAFETY: int sprint_symbol(char *buffer, unsigned long address)
+    unsafe impl Function for SprintSymbol {
+        const SYMBOL: &'static CStr = c"sprint_symbol";
+        type Entry<'a> = usize;
+        unsafe fn entry<'a>(registers: &'a Registers) -> usize {
+            registers.argument(1)
+        }
+    }
+
+    // SAFETY: As above.
+    unsafe impl Returns for SprintSymbol {
+        type Kept = usize;
+        type Exit<'a> = (usize, usize);
+        unsafe fn kept(registers: &Registers) -> usize {
+            registers.argument(1)
+        }
+        unsafe fn exit<'a>(registers: &'a Registers, kept: usize) -> (usize, usize) {
+            (kept, registers.return_value())
+        }
+    }
+
+    struct Unseen;
+
+    impl Handler for Unseen {
+        type Target = Nowhere;
+        type Data = ();
+        fn entered(&self, (): ()) -> Option<()> {
+            None
+        }
+        fn returned(&self, (): (), (): ()) {}
+    }
+
+    /// Keeps the argument and the length that was returned.
+    struct Spy(Arc<[AtomicU64; 2]>);
+
+    impl Handler for Spy {
+        type Target = SprintSymbol;
+        type Data = u64;
+        fn entered(&self, address: usize) -> Option<u64> {
+            Some(address as u64)
+        }
+        fn returned(&self, (kept, length): (usize, usize), address: u64) {
+            if kept as u64 == address {
+                self.0[0].store(address, Ordering::Relaxed);
+                self.0[1].store(length as u64, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn call(address: usize) -> u64 {
+        let mut text = [0u8; 512];
+        // SAFETY: The buffer is larger than KSYM_SYMBOL_LEN.
+        let length = unsafe { bindings::sprint_symbol(text.as_mut_ptr(), address) };
+        length as u64
+    }
+
+    #[test]
+    fn an_unknown_symbol_is_refused() {
+        let probe = KBox::pin_init(Kretprobe::new(Unseen, 1), GFP_KERNEL);
+        assert!(probe.is_err_and(|error| error == ENOENT));
+    }
+
+    #[test]
+    fn entry_and_return_are_seen_until_it_is_dropped() -> Result {
+        let seen = Arc::new([const { AtomicU64::new(0) }; 2], GFP_KERNEL)?;
+        let probe = KBox::pin_init(Kretprobe::new(Spy(seen.clone()), 4), GFP_KERNEL)?;
+        let length = call(0x1234);
+        assert_eq!(seen[0].load(Ordering::Relaxed), 0x1234);
+        assert_eq!(seen[1].load(Ordering::Relaxed), length);
+        assert_eq!(probe.missed(), 0);
+        drop(probe);
+        call(0x5678);
+        assert_eq!(seen[0].load(Ordering::Relaxed), 0x1234);
+        Ok(())
+    }
+}

@@ -129,3 +129,24 @@ impl<const N: usize> Drop for PerCpuCounters<N> {
         unsafe { bindings::free_percpu(self.base.as_ptr().cast()) };
     }
 }
+
+#[kunit_tests(trapscope_per_cpu)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_start_at_zero_and_keep_apart() -> Result {
+        let counters = PerCpuCounters::<3>::new()?;
+        counters.increment(1);
+        counters.increment(1);
+        counters.increment(2);
+        // Out of range: nothing happens.
+        counters.increment(3);
+        assert_eq!([0, 1, 2, 3].map(|index| counters.sum(index)), [0, 2, 1, 0]);
+        counters.clear_at(1);
+        assert_eq!([0, 1, 2].map(|index| counters.sum(index)), [0, 0, 1]);
+        counters.clear();
+        assert_eq!(counters.sum(2), 0);
+        Ok(())
+    }
+}

@@ -145,3 +145,21 @@ unsafe extern "C" fn compare(tracepoint: *mut bindings::tracepoint, data: *mut c
         search.found = tracepoint;
     }
 }
+
+#[kunit_tests(trapscope_tracepoint)]
+mod tests {
+    use super::*;
+
+    struct Unseen;
+
+    impl ExceptionHandler for Unseen {
+        const NAME: &'static CStr = c"trapscope_no_such_tracepoint";
+        fn raised(&self, _address: u64, _error_code: u64) {}
+    }
+
+    #[test]
+    fn an_unknown_tracepoint_is_refused() {
+        let probe = KBox::pin_init(Probe::new(Unseen), GFP_KERNEL);
+        assert!(probe.is_err_and(|error| error == ENOENT));
+    }
+}
