@@ -6,12 +6,9 @@ use crate::{
     account::Accounts,
     decode::filter::Filter,
     hook::Hooks,
-    sys::{
-        atomic::{
-            AtomicU64,
-            Ordering, //
-        },
-        rcu, //
+    sys::atomic::{
+        AtomicU64,
+        Ordering, //
     },
 };
 use kernel::{
@@ -31,10 +28,13 @@ pub(crate) struct Control {
     hooks: Mutex<Option<Hooks>>,
     accounts: Arc<Accounts>,
     calls: u32,
-    /// Calls missed by hooks that are detached by now.
+    /// Calls missed by hooks that are detached by now, less those that were
+    /// missed before the last reset. Wraps.
     missed_before: AtomicU64,
     /// Calls whose return no hook saw, since it was detached in between.
     unfinished: AtomicU64,
+    /// Of these, the calls before the last reset.
+    unfinished_before: AtomicU64,
 }
 
 impl Control {
@@ -50,6 +50,7 @@ impl Control {
                 calls,
                 missed_before: AtomicU64::new(0),
                 unfinished: AtomicU64::new(0),
+                unfinished_before: AtomicU64::new(0),
             }),
             GFP_KERNEL,
         )
@@ -62,8 +63,6 @@ impl Control {
 
     /// Attaches or detaches the hooks. Sleeps.
     pub(crate) fn enable(&self, on: bool) {
-        use crate::account::outside::Own;
-
         let mut hooks = self.hooks.lock();
         match (&*hooks, on) {
             (None, true) => *hooks = Some(Hooks::attach(&self.accounts, self.calls)),
@@ -71,13 +70,9 @@ impl Control {
                 self.missed_before
                     .fetch_add(attached.missed(), Ordering::Relaxed);
                 *hooks = None;
-                rcu::wait_for_handlers();
-                let outside = &self.accounts.outside;
-                let entered = outside.own_count(Own::Entered);
-                self.unfinished.store(
-                    entered.wrapping_sub(outside.own_count(Own::Returned)),
-                    Ordering::Relaxed,
-                );
+                // Handlers have ended: what is under way now stays unseen.
+                self.unfinished
+                    .store(self.accounts.outside.under_way(), Ordering::Relaxed);
             }
             _ => (),
         }
@@ -85,8 +80,13 @@ impl Control {
 
     /// Sets all counts to zero. Sleeps.
     pub(crate) fn reset(&self) {
-        let _hooks = self.hooks.lock();
+        let hooks = self.hooks.lock();
         self.accounts.reset();
+        let missed = hooks.as_ref().map_or(0, Hooks::missed);
+        self.missed_before
+            .store(0u64.wrapping_sub(missed), Ordering::Relaxed);
+        self.unfinished_before
+            .store(self.unfinished.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Changes whose faults count. Sleeps.
@@ -100,14 +100,25 @@ impl Control {
         f(self.hooks.lock().as_ref())
     }
 
-    /// Returns how many calls went unseen since the module was loaded. Sleeps.
+    /// Returns how many calls went unseen since the last reset. Sleeps.
     pub(crate) fn missed(&self) -> u64 {
         let now = self.with_hooks(|hooks| hooks.map_or(0, Hooks::missed));
         now.wrapping_add(self.missed_before.load(Ordering::Relaxed))
     }
 
-    /// Returns how many calls were under way when hooks were detached.
+    /// Returns how many calls were under way when hooks were detached, since
+    /// the last reset.
     pub(crate) fn unfinished(&self) -> u64 {
-        self.unfinished.load(Ordering::Relaxed)
+        self.unfinished
+            .load(Ordering::Relaxed)
+            .wrapping_sub(self.unfinished_before.load(Ordering::Relaxed))
+    }
+
+    /// Returns how many calls are under way that the hook will see return.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.accounts
+            .outside
+            .under_way()
+            .saturating_sub(self.unfinished.load(Ordering::Relaxed))
     }
 }

@@ -29,26 +29,6 @@
 
 #include "shim.h"
 
-/* Kconfig says the same for a build in a kernel tree. */
-#ifndef CONFIG_MEMCG
-#error "trapscope needs a kernel with CONFIG_MEMCG=y"
-#endif
-#ifndef CONFIG_KRETPROBES
-#error "trapscope needs a kernel with CONFIG_KPROBES=y"
-#endif
-#ifndef CONFIG_KPROBES_ON_FTRACE
-#error "trapscope needs a kernel with CONFIG_FUNCTION_TRACER=y"
-#endif
-#ifndef CONFIG_TRACEPOINTS
-#error "trapscope needs a kernel with CONFIG_FTRACE=y"
-#endif
-#ifdef CONFIG_PREEMPT_RT
-#error "trapscope needs a kernel without CONFIG_PREEMPT_RT: probes can't take its locks"
-#endif
-#ifndef CONFIG_DEBUG_FS
-#error "trapscope needs a kernel with CONFIG_DEBUG_FS=y"
-#endif
-
 /*
  * Reads each level once, and stops where nothing lies below. Interrupts are
  * off on the way down, so that no table is freed under the walk (see the
@@ -397,4 +377,14 @@ unsigned long trapscope_copy_from_user(void *to, const void __user *from,
 				       unsigned long size)
 {
 	return copy_from_user(to, from, size);
+}
+
+u64 trapscope_available_memory(void)
+{
+	return (u64)si_mem_available() << PAGE_SHIFT;
+}
+
+unsigned int trapscope_possible_cpus(void)
+{
+	return num_possible_cpus();
 }

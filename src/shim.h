@@ -112,5 +112,7 @@ int trapscope_next_cpu(int cpu);
 const char *trapscope_tracepoint_name(struct tracepoint *tp);
 void trapscope_tracepoint_sync(void);
 const char *trapscope_kernel_release(void);
+u64 trapscope_available_memory(void);
+unsigned int trapscope_possible_cpus(void);
 
 #endif

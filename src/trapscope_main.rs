@@ -20,8 +20,13 @@ mod hook;
 mod present;
 mod sys;
 
+use account::Accounts;
 use control::Control;
-use sys::debugfs::Directory;
+use hook::Hooks;
+use sys::{
+    debugfs::Directory,
+    kernel_info, //
+};
 
 /// The module's version, as `status` shows it.
 const VERSION: &str = "0.1.0";
@@ -60,6 +65,23 @@ fn parameter(name: &str, value: i64, least: i64, most: i64) -> Result<u32> {
     u32::try_from(value).map_err(|_| EINVAL)
 }
 
+/// Makes sure that there is memory for what was asked for.
+///
+/// An allocation that is too large would not fail: the OOM killer would come.
+fn room(rows: u32, calls: u32) -> Result {
+    let needed = Accounts::memory_for(rows as usize, calls as usize) + Hooks::memory_for(calls);
+    let spare = kernel_info::available_memory() / 2;
+    if needed <= spare {
+        return Ok(());
+    }
+    pr_err!(
+        "rows={rows} maxactive={calls} take {} MiB, {} MiB can be spared: load it with fewer\n",
+        needed >> 20,
+        spare >> 20
+    );
+    Err(ENOMEM)
+}
+
 impl kernel::Module for Trapscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let rows = parameter("rows", module_parameters::rows.value(), 64, 1 << 20)?;
@@ -69,6 +91,7 @@ impl kernel::Module for Trapscope {
             1,
             1 << 16,
         )?;
+        room(rows, calls)?;
         let control = Control::new(rows as usize, calls)?;
         let files = present::files(&control, module)?;
         control.enable(true);

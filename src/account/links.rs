@@ -146,6 +146,14 @@ impl Links {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    pub(super) fn memory_for(tasks: usize) -> u64 {
+        (tasks * size_of::<Slot>()) as u64
+    }
+
+    pub(super) fn forget_dropped(&self) {
+        self.dropped.store(0, Ordering::Relaxed);
+    }
+
     pub(super) fn memory(&self) -> usize {
         self.slots.len() * size_of::<Slot>()
     }

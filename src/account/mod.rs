@@ -58,6 +58,11 @@ impl Accounts {
         })
     }
 
+    /// Returns the memory that so many rows and calls take, about, in bytes.
+    pub(crate) fn memory_for(rows: usize, calls: usize) -> u64 {
+        Rows::memory_for(rows) + Links::memory_for(calls)
+    }
+
     /// Tells whether a reset is under way: nothing may be counted.
     #[inline]
     pub(crate) fn paused(&self) -> bool {
@@ -74,6 +79,7 @@ impl Accounts {
         self.totals.clear();
         self.outside.clear();
         self.rows.clear();
+        self.links.forget_dropped();
         self.paused.store(false, Ordering::Release);
     }
 

@@ -136,6 +136,10 @@ impl Names {
             .count()
     }
 
+    pub(super) fn memory_for(count: usize) -> u64 {
+        (count * size_of::<Name>()) as u64
+    }
+
     pub(super) fn memory(&self) -> usize {
         self.records.len() * size_of::<Name>()
     }

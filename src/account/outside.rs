@@ -128,6 +128,15 @@ impl Outside {
         self.own.sum(what as usize)
     }
 
+    /// Returns how many calls began and did not end, as far as the hook saw.
+    ///
+    /// The ends are read first: of a call between the two readings only the
+    /// begin counts.
+    pub(crate) fn under_way(&self) -> u64 {
+        let returned = self.own_count(Own::Returned);
+        self.own_count(Own::Entered).saturating_sub(returned)
+    }
+
     pub(super) fn clear(&self) {
         self.events.clear();
         self.codes.clear();

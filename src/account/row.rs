@@ -263,9 +263,19 @@ impl Row {
         }
     }
 
-    /// Takes note that the mapping ended, and of its process's last name.
+    /// Takes note that the mapping ended, most likely at the hands of the
+    /// current process, and of the name that its process has now.
     pub(super) fn end(&self) {
-        let owner = Owner::current();
+        self.end_with(Owner::current());
+    }
+
+    /// Takes note that nobody will hear of the mapping's end.
+    pub(super) fn abandon(&self) {
+        let pid = self.pid.load(Ordering::Relaxed) as i32;
+        self.end_with(Owner::of_process(pid).unwrap_or(Owner::current()));
+    }
+
+    fn end_with(&self, owner: Owner) {
         if self.pid.load(Ordering::Relaxed) == owner.pid as u32
             && self.started.load(Ordering::Relaxed) == owner.started_ms()
         {

@@ -127,7 +127,7 @@ impl Rows {
         Ok(Self {
             keys,
             rows,
-            names: Names::new((count / ROWS_PER_NAME).max(256))?,
+            names: Names::new(Self::names_for(count))?,
             heirs: Heirs::new()?,
             open: AtomicBool::new(false),
             evicted: Evicted {
@@ -135,6 +135,15 @@ impl Rows {
                 faults: AtomicU64::new(0),
             },
         })
+    }
+
+    fn names_for(rows: usize) -> usize {
+        (rows / ROWS_PER_NAME).max(256)
+    }
+
+    pub(super) fn memory_for(rows: usize) -> u64 {
+        let row = size_of::<Row>() + size_of::<AtomicUsize>();
+        (rows * row) as u64 + Names::memory_for(Self::names_for(rows))
     }
 
     /// Returns a place's key and row.
@@ -481,8 +490,9 @@ impl Rows {
     pub(crate) fn close(&self) {
         self.open.store(false, Ordering::Release);
         self.heirs.clear();
-        for key in &self.keys {
-            if key.load(Ordering::Relaxed) != FREE {
+        for (key, row) in self.keys.iter().zip(&self.rows) {
+            if !matches!(key.load(Ordering::Relaxed), FREE | GONE) {
+                row.abandon();
                 key.store(GONE, Ordering::Release);
             }
         }

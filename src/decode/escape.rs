@@ -33,9 +33,6 @@ pub(crate) enum Piece<'a> {
 }
 
 /// A text with some of its bytes escaped.
-///
-/// Printing writes bytes that are not UTF-8 as `\ooo` too, since formatting can't take them; a
-/// writer that can takes [`Escaped::pieces`].
 #[derive(Clone, Copy)]
 pub(crate) struct Escaped<'a>(pub(crate) &'a [u8], pub(crate) Set);
 
@@ -56,29 +53,6 @@ impl<'a> Escaped<'a> {
             Some(Piece::Raw(raw))
         })
     }
-}
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in self.pieces() {
-            match piece {
-                Piece::Octal(byte) => write_octal(f, byte)?,
-                Piece::Raw(raw) => {
-                    for chunk in raw.utf8_chunks() {
-                        f.write_str(chunk.valid())?;
-                        for &byte in chunk.invalid() {
-                            write_octal(f, byte)?;
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn write_octal(f: &mut fmt::Formatter<'_>, byte: u8) -> fmt::Result {
-    write!(f, "\\{byte:03o}")
 }
 
 /// Returns the bytes before the first NUL.
@@ -126,26 +100,46 @@ mod tests {
         write!(expect, "{value}").is_ok() && expect.0.is_empty()
     }
 
+    /// Tells whether the pieces, put together, are the expected text.
+    fn gives(text: Escaped<'_>, mut expected: &[u8]) -> bool {
+        for piece in text.pieces() {
+            let rest = match piece {
+                Piece::Raw(raw) => expected.strip_prefix(raw),
+                Piece::Octal(byte) => {
+                    let digits = [byte >> 6, byte >> 3 & 7, byte & 7].map(|digit| b'0' + digit);
+                    expected
+                        .strip_prefix(b"\\")
+                        .and_then(|rest| rest.strip_prefix(&digits))
+                }
+            };
+            match rest {
+                Some(rest) => expected = rest,
+                None => return false,
+            }
+        }
+        expected.is_empty()
+    }
+
     #[test]
     fn words() {
-        let word = |bytes, expected| prints(Escaped(bytes, Set::Word), expected);
-        assert!(word(b"", ""));
-        assert!(word(b"kworker/0:1-[x]", "kworker/0:1-[x]"));
-        assert!(word(b"a b\tc\nd", "a\\040b\\011c\\012d"));
-        assert!(word(b"back\\slash", "back\\134slash"));
-        assert!(word(b"\x01\x7f", "\\001\\177"));
-        assert!(word(b"gr\xc3\xbcn\xff", "gr\\303\\274n\\377"));
-        assert!(word(b"  ", "\\040\\040"));
+        let word = |bytes, expected: &[u8]| gives(Escaped(bytes, Set::Word), expected);
+        assert!(word(b"", b""));
+        assert!(word(b"kworker/0:1-[x]", b"kworker/0:1-[x]"));
+        assert!(word(b"a b\tc\nd", b"a\\040b\\011c\\012d"));
+        assert!(word(b"back\\slash", b"back\\134slash"));
+        assert!(word(b"\x01\x7f", b"\\001\\177"));
+        assert!(word(b"gr\xc3\xbcn\xff", b"gr\\303\\274n\\377"));
+        assert!(word(b"  ", b"\\040\\040"));
+        assert!(!word(b"a b", b"a b"));
     }
 
     #[test]
     fn lines() {
-        let line = |bytes, expected| prints(Escaped(bytes, Set::Line), expected);
-        assert!(line(b"/a b\\c", "/a b\\c"));
-        assert!(line(b"/a\nb\n", "/a\\012b\\012"));
-        assert!(line(b"/gr\xc3\xbcn", "/gr\u{fc}n"));
-        // Not UTF-8: escaped where it has to be, up to a character cut short at the end.
-        assert!(line(b"/\xffx\xc3", "/\\377x\\303"));
+        let line = |bytes, expected: &[u8]| gives(Escaped(bytes, Set::Line), expected);
+        assert!(line(b"/a b\\c", b"/a b\\c"));
+        assert!(line(b"/a\nb\n", b"/a\\012b\\012"));
+        // Bytes stay as they are, UTF-8 or not.
+        assert!(line(b"/gr\xc3\xbcn\xff", b"/gr\xc3\xbcn\xff"));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Returns the filter that a text stands for, or `EINVAL`.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self> {
+    fn parse(text: &[u8]) -> Result<Self> {
         let line = text.strip_suffix(b"\n").unwrap_or(text);
         let mut filter = Self::default();
         let mut rest = skip_blanks(line);

@@ -107,6 +107,11 @@ impl Hooks {
         "page_fault_kernel",
     ];
 
+    /// Returns the memory that the hooks take for so many calls, in bytes.
+    pub(crate) fn memory_for(calls: u32) -> u64 {
+        Kretprobe::<fault::Fault>::memory(calls)
+    }
+
     /// Attaches what can be attached. Sleeps.
     ///
     /// `calls` is how many calls of handle_mm_fault() may be under way.

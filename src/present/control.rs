@@ -72,7 +72,9 @@ impl Page for FilterFile {
     }
 
     fn write(&self, input: &[u8]) -> Result {
-        let filter = Filter::parse(input)?;
+        let filter = core::str::from_utf8(input)
+            .map_err(|_| EINVAL)?
+            .parse::<Filter>()?;
         self.0
             .set_filter((filter != Filter::default()).then_some(&filter));
         Ok(())

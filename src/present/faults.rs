@@ -32,6 +32,7 @@ pub(super) struct Faults(pub(super) Arc<Control>);
 /// All of the table, taken when it is opened: so its sums are right.
 pub(super) struct Table {
     classes: [Sums; Class::COUNT],
+    latencies: [[u64; histogram::BUCKETS]; Class::COUNT],
 }
 
 /// One line of the table.
@@ -79,6 +80,27 @@ impl Table {
         }
         sum
     }
+
+    /// Writes the median and the 99th percentile of some classes.
+    fn percentiles(&self, wanted: impl Fn(Class) -> bool, out: &mut Out<'_>) -> fmt::Result {
+        let mut counts = [0u64; histogram::BUCKETS];
+        for (_, latencies) in Class::ALL
+            .into_iter()
+            .zip(&self.latencies)
+            .filter(|(class, _)| wanted(*class))
+        {
+            for (sum, count) in counts.iter_mut().zip(latencies) {
+                *sum = sum.wrapping_add(*count);
+            }
+        }
+        for percent in [50, 99] {
+            match histogram::percentile(&counts, percent) {
+                Some(ns) => write!(out, " {ns}")?,
+                None => out.write_str(" -")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A share in percent, with one digit behind the point.
@@ -96,40 +118,23 @@ impl fmt::Display for Share {
     }
 }
 
-impl Faults {
-    /// Writes the median and the 99th percentile of some classes.
-    fn percentiles(&self, wanted: impl Fn(Class) -> bool, out: &mut Out<'_>) -> fmt::Result {
-        let mut counts = [0u64; histogram::BUCKETS];
-        for class in Class::ALL.into_iter().filter(|class| wanted(*class)) {
-            let histogram = self.0.accounts().totals.histogram(class);
-            for (sum, count) in counts.iter_mut().zip(&histogram) {
-                *sum = sum.wrapping_add(*count);
-            }
-        }
-        for percent in [50, 99] {
-            match histogram::percentile(&counts, percent) {
-                Some(ns) => write!(out, " {ns}")?,
-                None => out.write_str(" -")?,
-            }
-        }
-        Ok(())
-    }
-}
-
 impl File for Faults {
     type Opened = KBox<Table>;
 
     const WRITABLE: bool = false;
 
     fn open(&self) -> Result<KBox<Table>> {
-        let mut table = KBox::new(
-            Table {
-                classes: [Sums::default(); Class::COUNT],
-            },
-            GFP_KERNEL,
-        )?;
+        // 10 KiB: written in place, not by way of the stack.
+        let mut table = KBox::<Table>::new_uninit(GFP_KERNEL)?.write_init(init!(Table {
+            classes: [Sums::default(); Class::COUNT],
+            latencies <- pin_init::init_zeroed(),
+        }))?;
+        let totals = &self.0.accounts().totals;
         for (class, sums) in Class::ALL.into_iter().zip(&mut table.classes) {
-            *sums = self.0.accounts().totals.sums(class);
+            *sums = totals.sums(class);
+        }
+        for (class, latencies) in Class::ALL.into_iter().zip(&mut table.latencies) {
+            *latencies = totals.histogram(class);
         }
         Ok(table)
     }
@@ -169,9 +174,9 @@ impl File for Faults {
             Share(sums.completed, all)
         )?;
         match line {
-            Line::Of(class) => self.percentiles(|other| other == class, out)?,
-            Line::FamilyTotal(family) => self.percentiles(|c| c.family() == family, out)?,
-            _ => self.percentiles(|_| true, out)?,
+            Line::Of(class) => table.percentiles(|other| other == class, out)?,
+            Line::FamilyTotal(family) => table.percentiles(|c| c.family() == family, out)?,
+            _ => table.percentiles(|_| true, out)?,
         }
         for count in Iterator::chain(sums.origin.iter(), &sums.access) {
             write!(out, " {count}")?;

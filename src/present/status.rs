@@ -30,9 +30,9 @@ pub(super) struct Status(pub(super) Arc<Control>);
 fn reason(error: Error) -> &'static str {
     match error {
         error if error == ENOENT => "this kernel has no such symbol, or it was inlined",
-        error if error == EINVAL => "this kernel does not let it be probed",
+        error if error == EINVAL => "this kernel does not let it be probed (kprobes/blacklist)",
         error if error == ENOMEM => "out of memory: free some, then write 1 to enable",
-        _ => "refused by the kernel",
+        _ => "refused by the kernel: see dmesg, then write 1 to enable",
     }
 }
 
@@ -74,13 +74,10 @@ impl Page for Status {
             Ok(())
         })?;
         let usage = accounts.rows.usage();
-        let in_flight = outside
-            .own_count(Own::Entered)
-            .wrapping_sub(outside.own_count(Own::Returned));
         for (item, value) in [
             ("missed", self.0.missed()),
             ("unfinished", self.0.unfinished()),
-            ("in_flight", in_flight.wrapping_sub(self.0.unfinished())),
+            ("in_flight", self.0.in_flight()),
             ("filtered", outside.own_count(Own::Filtered)),
             ("retry_links_dropped", accounts.links.dropped()),
             ("rows", usage.rows as u64),

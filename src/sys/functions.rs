@@ -285,6 +285,16 @@ pub(crate) struct BadArea {
     pub(crate) error_code: u64,
 }
 
+impl BadArea {
+    /// Reads the arguments that both functions below begin with.
+    fn of(registers: &Registers) -> Self {
+        Self {
+            error_code: registers.argument(1) as u64,
+            address: registers.argument(2) as u64,
+        }
+    }
+}
+
 /// `bad_area_nosemaphore()`: a fault on no mapping, or where none is allowed.
 ///
 /// Source: arch/x86/mm/fault.c.
@@ -297,10 +307,7 @@ unsafe impl Function for BadAreaNosemaphore {
     type Entry<'a> = BadArea;
 
     unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
-        BadArea {
-            error_code: registers.argument(1) as u64,
-            address: registers.argument(2) as u64,
-        }
+        BadArea::of(registers)
     }
 }
 
@@ -316,9 +323,6 @@ unsafe impl Function for BadAreaAccessError {
     type Entry<'a> = BadArea;
 
     unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
-        BadArea {
-            error_code: registers.argument(1) as u64,
-            address: registers.argument(2) as u64,
-        }
+        BadArea::of(registers)
     }
 }

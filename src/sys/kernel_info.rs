@@ -41,3 +41,17 @@ pub(crate) fn release() -> &'static [u8] {
     // SAFETY: The release of the first UTS namespace never changes.
     unsafe { CStr::from_char_ptr(bindings::trapscope_kernel_release()) }.to_bytes()
 }
+
+/// Returns the memory that can be had without swapping, in bytes.
+///
+/// Source: `si_mem_available()`, mm/show_mem.c.
+pub(crate) fn available_memory() -> u64 {
+    // SAFETY: No preconditions.
+    unsafe { bindings::trapscope_available_memory() }
+}
+
+/// Returns how many CPUs there can be.
+pub(crate) fn possible_cpus() -> u32 {
+    // SAFETY: No preconditions.
+    unsafe { bindings::trapscope_possible_cpus() }
+}

@@ -6,9 +6,12 @@
 
 use crate::{
     bindings,
-    sys::functions::{
-        Function,
-        Returns, //
+    sys::{
+        functions::{
+            Function,
+            Returns, //
+        },
+        kernel_info::possible_cpus, //
     },
 };
 use core::{
@@ -143,6 +146,15 @@ impl<H: Handler> Kretprobe<H> {
                 to_result(unsafe { bindings::register_kretprobe(probe) })?;
             },
         })
+    }
+
+    /// Returns the memory that so many instances take, in bytes.
+    ///
+    /// Source: `objpool_init()`, lib/objpool.c.
+    pub(crate) fn memory(instances: u32) -> u64 {
+        let instance = size_of::<bindings::kretprobe_instance>() + size_of::<Kept<H>>();
+        let places = u64::from(instances.next_power_of_two()) * size_of::<usize>() as u64;
+        u64::from(instances) * instance as u64 + places * u64::from(possible_cpus())
     }
 
     /// Returns how many calls went unseen since registration: no instance was

@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/sched.h`](srctree/include/linux/sched.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    decode::filter::COMM_LEN, //
+};
 
 /// Tells tasks apart, over reuse of their memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +47,7 @@ pub(crate) fn faults_disabled() -> bool {
 }
 
 /// A task's name, padded with NUL.
-pub(crate) type Comm = [u8; 16];
+pub(crate) type Comm = [u8; COMM_LEN];
 
 /// The process that an address space belongs to.
 #[derive(Clone, Copy)]
