@@ -18,6 +18,8 @@
     unreachable_pub,
     unsafe_op_in_unsafe_fn
 )]
+// What bindgen writes names this lint, which rustc knows since 1.88.
+#![cfg_attr(not(CONFIG_RUSTC_HAS_UNNECESSARY_TRANSMUTES), allow(unknown_lints))]
 
 use kernel::ffi;
 
