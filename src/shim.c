@@ -8,6 +8,7 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
+#include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/pagemap.h>
@@ -117,6 +118,21 @@ u16 trapscope_vma_traits(struct vm_area_struct *vma)
 	else if (shmem_mapping(vma->vm_file->f_mapping))
 		traits |= TRAPSCOPE_VMA_SHMEM;
 	return traits;
+}
+
+/* The entries of the tree are told apart, but not looked into. */
+bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	void *entry;
+
+	if (!atomic_read(&mm->mm_users))
+		return false;
+	do {
+		entry = mt_find(&mm->mm_mt, &start, end - 1);
+	} while (entry == vma);
+	return entry;
 }
 
 /*

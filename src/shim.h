@@ -88,6 +88,8 @@ struct trapscope_pte_format {
 struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
 					  unsigned long address);
 u16 trapscope_vma_traits(struct vm_area_struct *vma);
+bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end);
 bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address);
 void trapscope_vma_backing(struct vm_area_struct *vma,
 			   struct trapscope_backing *out);

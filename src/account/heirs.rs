@@ -30,8 +30,8 @@ const BUSY: usize = 1;
 /// A note.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// An object ended that had become a part of its mapping: what is left
-    /// of `range` goes on with the row at `place`.
+    /// An object ended that had become a part of its mapping: `range` is
+    /// left, and goes on with the row at `place`.
     Rest {
         range: (u64, u64),
         /// [`crate::sys::vma::Vma::identity`]

@@ -385,16 +385,20 @@ impl Rows {
             }
             _ => {
                 let had = row.range();
-                if had != range && overlap(had, range) {
-                    self.heirs.put(
-                        mm,
-                        Note::Rest {
-                            range: had,
-                            identity: row.identity(),
-                            place,
-                            generation: row.generation.load(Ordering::Relaxed),
-                        },
-                    );
+                let below = (had.0, had.1.min(range.0));
+                let above = (had.0.max(range.1), had.1);
+                for rest in [below, above] {
+                    if rest.0 < rest.1 && vma.others_map(rest) {
+                        self.heirs.put(
+                            mm,
+                            Note::Rest {
+                                range: rest,
+                                identity: row.identity(),
+                                place,
+                                generation: row.generation.load(Ordering::Relaxed),
+                            },
+                        );
+                    }
                 }
                 self.retire(key, row, id);
             }

@@ -152,6 +152,14 @@ impl Vma {
         self.flags() & bindings::TRAPSCOPE_VM_GROWSDOWN != 0
     }
 
+    /// Tells whether other VMAs of the address space map a part of a range.
+    ///
+    /// Not so for one that is being torn down.
+    pub(crate) fn others_map(&self, range: (u64, u64)) -> bool {
+        // SAFETY: The mm is live; its tree is read under RCU.
+        unsafe { bindings::trapscope_others_map(self.0.get(), range.0 as usize, range.1 as usize) }
+    }
+
     /// Returns what matters for a fault.
     #[inline]
     pub(crate) fn traits(&self) -> VmaTraits {

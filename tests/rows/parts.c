@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Mappings of which a part goes, or is copied: the row stays with the mapping. */
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+#define PAGES	8
+
+static bool loaded(void)
+{
+	if (module_loaded())
+		return true;
+	ktap_skip("trapscope is not loaded");
+	return false;
+}
+
+/* The one live row at @address has @faults, and begins at @start. */
+static void one_row(const char *what, const char *address,
+		       const char *start, unsigned long faults)
+{
+	struct row row = { 0 };
+	size_t found = rows_at(getpid(), address, true, &row);
+
+	ktap_check(found == 1 && row.faults == faults &&
+		   row.start == (unsigned long)start,
+		   "%s: %zu live rows, the last from %lx with %lu faults, not from %p with %lu",
+		   what, found, row.start, row.faults, start, faults);
+}
+
+static void unmap_part(bool head)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	char *half = area + PAGES * PAGE;
+	char *rest = head ? half : area;
+
+	if (!loaded())
+		return;
+	write_pages(area, PAGES - 1);
+	write_pages(half, PAGES - 1);
+	ktap_need(munmap(head ? area : half, PAGES * PAGE) == 0, "munmap");
+	write_pages(rest + (PAGES - 1) * PAGE, 1);
+	one_row("what is left", rest, rest, 2 * PAGES - 1);
+	area_free(rest, PAGES * PAGE);
+}
+
+static void unmap_head(void)
+{
+	unmap_part(true);
+}
+
+static void unmap_tail(void)
+{
+	unmap_part(false);
+}
+
+static void shrink_heap(void)
+{
+	char *heap = sbrk(0);
+	char *start = (char *)(((unsigned long)heap + PAGE - 1) & ~(PAGE - 1));
+	struct row before = { 0 }, after = { 0 };
+
+	if (!loaded())
+		return;
+	ktap_need(brk(start + 2 * PAGES * PAGE) == 0, "brk");
+	write_pages(start, 2 * PAGES);
+	ktap_check(rows_at(getpid(), start, true, &before) == 1,
+		   "the heap has no row");
+	ktap_need(brk(start + PAGES * PAGE) == 0, "brk");
+	ktap_need(madvise(start, PAGE, MADV_DONTNEED) == 0, "madvise");
+	write_pages(start, 1);
+	ktap_check(rows_at(getpid(), start, true, &after) == 1 &&
+		   after.faults == before.faults + 1 &&
+		   after.end == (unsigned long)start + PAGES * PAGE,
+		   "%lu faults before, %lu after; the end is %lx",
+		   before.faults, after.faults, after.end);
+	ktap_need(brk(heap) == 0, "brk");
+}
+
+/* Another mapping in the hole must not get the row, though it faults first. */
+static void fill_the_hole(void)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	char *hole = area + PAGES * PAGE;
+
+	if (!loaded())
+		return;
+	write_pages(area, PAGES - 1);
+	ktap_need(munmap(hole, PAGES * PAGE) == 0, "munmap");
+	ktap_need(mmap(hole, PAGES * PAGE, PROT_READ,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		       0) == hole, "mmap");
+	read_pages(hole, PAGES);
+	write_pages(area + (PAGES - 1) * PAGE, 1);
+	one_row("the hole", hole, hole, PAGES);
+	one_row("what was left", area, area, PAGES);
+	area_free(area, 2 * PAGES * PAGE);
+}
+
+/* All parts of a mapping go at once: nothing is left to inherit. */
+static void split_then_unmap(void)
+{
+	char *area = area_new(3 * PAGES, PROT_READ | PROT_WRITE);
+
+	if (!loaded())
+		return;
+	write_pages(area, 3 * PAGES);
+	for (int part = 1; part <= 2; part++) {
+		ktap_need(mprotect(area + part * PAGES * PAGE, PAGES * PAGE,
+				   part == 1 ? PROT_READ : PROT_NONE) == 0,
+			  "mprotect");
+	}
+	ktap_need(munmap(area, 3 * PAGES * PAGE) == 0, "munmap");
+	ktap_need(mmap(area, 3 * PAGES * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		       0) == area, "mmap");
+	write_pages(area, 1);
+	one_row("the next mapping", area, area, 1);
+	area_free(area, 3 * PAGES * PAGE);
+}
+
+/* It grew, and no fault told: nothing is left to inherit all the same. */
+static void grow_then_unmap(void)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	char *more = area + PAGES * PAGE;
+
+	if (!loaded())
+		return;
+	ktap_need(munmap(more, PAGES * PAGE) == 0, "munmap");
+	write_pages(area, PAGES);
+	ktap_need(mmap(more, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		       0) == more, "mmap");
+	ktap_need(munmap(area, 2 * PAGES * PAGE) == 0, "munmap");
+	ktap_need(mmap(area, 2 * PAGES * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		       0) == area, "mmap");
+	write_pages(area, 1);
+	one_row("the next mapping", area, area, 1);
+	area_free(area, 2 * PAGES * PAGE);
+}
+
+/* mremap of length 0 shows shared memory at a second place. */
+static void second_place(void)
+{
+	char *area = area_map(PAGES, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1);
+	char *second;
+
+	if (!loaded())
+		return;
+	write_pages(area, PAGES / 2);
+	second = mremap(area, 0, PAGES * PAGE, MREMAP_MAYMOVE);
+	ktap_need(second != MAP_FAILED, "mremap");
+	write_pages(area + PAGES / 2 * PAGE, PAGES / 2);
+	write_pages(second, 1);
+	one_row("the first place", area, area, PAGES);
+	one_row("the second place", second, second, 1);
+	ktap_need(munmap(second, PAGES * PAGE) == 0, "munmap");
+	area_free(area, PAGES * PAGE);
+}
+
+/* One page moves away; the row stays with the others. */
+static void move_a_part(void)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	char *part = area + PAGES * PAGE;
+	char *moved = area_new(1, PROT_NONE);
+
+	if (!loaded())
+		return;
+	write_pages(area, PAGES);
+	write_pages(part, 1);
+	ktap_need(mremap(part, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			 moved) == moved, "mremap");
+	ktap_need(madvise(area, PAGE, MADV_DONTNEED) == 0, "madvise");
+	write_pages(area, 1);
+	ktap_need(madvise(moved, PAGE, MADV_DONTNEED) == 0, "madvise");
+	write_pages(moved, 1);
+	one_row("what stayed", area, area, PAGES + 2);
+	one_row("what moved", moved, moved, 1);
+	area_free(moved, PAGE);
+	area_free(area, 2 * PAGES * PAGE);
+}
+
+static const struct ktap_case cases[] = {
+	{ "a mapping whose first half is unmapped", unmap_head },
+	{ "a mapping whose last half is unmapped", unmap_tail },
+	{ "a heap that shrinks", shrink_heap },
+	{ "a new mapping where half of one was", fill_the_hole },
+	{ "a mapping after one that was split", split_then_unmap },
+	{ "a mapping after one that had grown", grow_then_unmap },
+	{ "shared memory at a second place", second_place },
+	{ "a part that moves away", move_a_part },
+};
+
+int main(void)
+{
+	return fault_main(cases, ARRAY_SIZE(cases));
+}
