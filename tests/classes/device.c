@@ -12,6 +12,7 @@
 
 #define PAGES	16
 #define DEVICE	"/dev/hmm_dmirror0"
+#define MODULE	"/lib/trapscope/test_hmm.ko"
 
 /* The interface of lib/test_hmm.c. */
 struct device_command {
@@ -28,22 +29,14 @@ static char buffer[PAGES * PAGE];
 
 static bool insert_module(void)
 {
-	static const char *const paths[] = {
-		"/lib/trapscope/test_hmm.ko", "/tests/test_hmm.ko",
-	};
+	int fd = open(MODULE, O_RDONLY);
+	bool inserted;
 
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		int fd = open(paths[i], O_RDONLY);
-
-		if (fd < 0)
-			continue;
-		if (syscall(__NR_finit_module, fd, "", 0) == 0) {
-			close(fd);
-			return true;
-		}
-		close(fd);
-	}
-	return false;
+	if (fd < 0)
+		return false;
+	inserted = syscall(__NR_finit_module, fd, "", 0) == 0;
+	close(fd);
+	return inserted;
 }
 
 static void remove_module(void)
@@ -96,7 +89,7 @@ int main(void)
 		touch_write(buffer + i);
 	if (access(DEVICE, F_OK)) {
 		if (!insert_module() || access(DEVICE, F_OK))
-			ktap_skip_all("no test_hmm.ko: build it with CONFIG_TEST_HMM=m and add it to the guest");
+			ktap_skip_all("no " MODULE ": build it with CONFIG_TEST_HMM=m and add it to the guest");
 		at_end(remove_module);
 	}
 	return fault_main(cases, ARRAY_SIZE(cases));

@@ -74,42 +74,33 @@ static void file_read_around(void)
 	close(fd);
 }
 
-static void file_write_shared(void)
+/* A new mapping of the file, written to page by page. */
+static void written(int flags, int fd, const char *class)
 {
-	int fd = memory_file();
-	char *area = area_map(PAGES, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	char *area = area_map(PAGES, PROT_READ | PROT_WRITE, flags, fd);
 
 	watch_start(area);
 	write_pages(area, PAGES);
 	watch_stop();
-	expect("file-write:%d", PAGES);
+	expect("%s:%d", class, PAGES);
 	area_free(area, PAGES * PAGE);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void file_write_shared(void)
+{
+	written(MAP_SHARED, memory_file(), "file-write");
 }
 
 static void file_write_hole(void)
 {
-	char *area = area_map(PAGES, PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS, -1);
-
-	watch_start(area);
-	write_pages(area, PAGES);
-	watch_stop();
-	expect("file-write:%d", PAGES);
-	area_free(area, PAGES * PAGE);
+	written(MAP_SHARED | MAP_ANONYMOUS, -1, "file-write");
 }
 
 static void cow_file(void)
 {
-	int fd = memory_file();
-	char *area = area_map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd);
-
-	watch_start(area);
-	write_pages(area, PAGES);
-	watch_stop();
-	expect("cow-file:%d", PAGES);
-	area_free(area, PAGES * PAGE);
-	close(fd);
+	written(MAP_PRIVATE, memory_file(), "cow-file");
 }
 
 static void unmount_disk(void)
@@ -168,15 +159,7 @@ static void write_notify(void)
 
 static void file_write_disk(void)
 {
-	int fd = disk_file();
-	char *area = area_map(PAGES, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-
-	watch_start(area);
-	write_pages(area, PAGES);
-	watch_stop();
-	expect("file-write:%d", PAGES);
-	area_free(area, PAGES * PAGE);
-	close(fd);
+	written(MAP_SHARED, disk_file(), "file-write");
 }
 
 /* Nothing in the page cache and no read-ahead: each page comes from the disk. */

@@ -17,10 +17,11 @@ numa-hint uffd-missing uffd-wp uffd-minor uffd-rwp migration-wait device-private
 sigsegv sigbus oom hwpoison"
 
 enabled=$(cat enable)
-trap 'echo "$enabled" >"$trapscope/enable"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"; echo "$enabled" >"$trapscope/enable"' EXIT
 echo 0 >enable
 
-ktap_plan 21
+ktap_plan 34
 
 files_are() {
 	# shellcheck disable=SC2012 # names without blanks
@@ -42,26 +43,52 @@ check "what can be read only is 0400, root's" modes_are 400 README status \
 	faults latency vmas processes kernel
 check "what can be written is 0600, root's" modes_are 600 enable reset filter
 
-# Columns may be padded: compare the words.
-words() {
-	check "$1: names its columns" words_are "$1" "$2"
+# header FILE: the names of its columns, as documented
+header() {
+	case $1 in
+	faults) echo "# family class completed major retries share p50_ns p99_ns" \
+		"user kernel remote read write exec vma_lock" ;;
+	latency) echo "# class from_ns to_ns count" ;;
+	vmas) echo "# pid state start-end perms offset dev inode faults major retries" \
+		"classes comm path" ;;
+	processes) echo "# pid state faults major retries rows comm" ;;
+	kernel) echo "# kind name kernel user" ;;
+	status) echo "# item value detail" ;;
+	esac
 }
-words_are() {
-	line=$(head -n 1 "$1" | tr -s ' ')
-	[ "$line" = "$2" ] || { diag "$1: $line"; false; }
+tables="faults latency vmas processes kernel status"
+
+header_is() {
+	line=$(head -n 1 "$1")
+	[ "$line" = "$(header "$1")" ] || { diag "$1: $line"; false; }
 }
-words faults "# family class completed major retries share p50_ns p99_ns user kernel remote read write exec vma_lock"
-words latency "# class from_ns to_ns count"
-words vmas "# pid state start-end perms offset dev inode faults major retries classes comm path"
-words processes "# pid state faults major retries rows comm"
-words kernel "# kind name kernel user"
-words status "# item value detail"
+
+# one_blank FILE COLUMNS [LAST]: between columns; LAST is what the rest may be
+one_blank() {
+	! grep -v '^#' "$1" | grep -vE "^([^ ]+ ){$(($2 - 1))}${3:-[^ ]+}\$" >"$work/lines" ||
+		{ sed "s/^/# $1: /" "$work/lines"; return 1; }
+}
+
+for file in $tables; do
+	check "$file: names its columns" header_is "$file"
+done
+check "faults: one blank between columns" one_blank faults 15
+check "latency: one blank between columns" one_blank latency 4
+# A path may begin with anything, and hold blanks.
+check "vmas: one blank between columns" one_blank vmas 13 '.+'
+check "processes: one blank between columns" one_blank processes 7
+check "kernel: one blank between columns" one_blank kernel 4
+check "status: one blank between columns" one_blank status 2 '[^ ]+( [^ ].*)?'
+
+# same FILE FOUND WANTED: lists of words
+same() {
+	# shellcheck disable=SC2086 # words
+	set -- "$1" "$(printf '%s ' $2)" "$(printf '%s ' $3)"
+	[ "$2" = "$3" ] || { diag "$1: $2"; false; }
+}
 
 every_class() {
-	found=$(awk '!/^#/ && $2 != "*" { print $2 }' faults | tr '\n' ' ')
-	# shellcheck disable=SC2086 # words
-	set -- "$found" "$(printf '%s ' $classes)"
-	[ "$1" = "$2" ] || { diag "faults has: $1"; false; }
+	same faults "$(awk '!/^#/ && $2 != "*" { print $2 }' faults)" "$classes"
 }
 check "faults: every class once, in order" every_class
 
@@ -121,7 +148,7 @@ vmas_rows() {
 			n = split(classes, list)
 			for (i = 1; i <= n; i++)
 				known[list[i]] = 1
-			# Faults of a 12th class and more.
+			# A row names nine classes; the faults of others are these.
 			known["unnamed"] = 1
 		}
 		/^#/ { next }
@@ -190,17 +217,27 @@ processes_add_up() {
 }
 check "processes: hold what their rows hold" processes_add_up
 
+items="version kernel enabled filter
+hook:handle_mm_fault hook:vm_area_free hook:copy_vma hook:expand_downwards
+hook:bad_area_nosemaphore hook:bad_area_access_error
+hook:page_fault_user hook:page_fault_kernel
+missed unfinished in_flight filtered retry_links_dropped
+rows rows_used rows_free rows_live rows_evicted faults_evicted faults_without_row
+paths_used paths_dropped memory_bytes"
+lines="region:vmalloc region:modules region:direct-map region:vmemmap
+region:kernel-image region:cpu-entry-area region:other
+bad-area:no-vma bad-area:access bad-area:atomic
+error-code:protection error-code:write error-code:user error-code:reserved
+error-code:instr error-code:pkey error-code:shstk error-code:sgx error-code:rmp
+total:page-fault"
+
 kernel_lines() {
-	found=$(awk '!/^#/ { print $1 ":" $2; if (NF != 4) print "columns" }' kernel | tr '\n' ' ')
-	wanted="region:vmalloc region:modules region:direct-map region:vmemmap region:kernel-image region:cpu-entry-area region:other bad-area:no-vma bad-area:access bad-area:atomic error-code:protection error-code:write error-code:user error-code:reserved error-code:instr error-code:pkey error-code:shstk error-code:sgx error-code:rmp total:page-fault "
-	[ "$found" = "$wanted" ] || { diag "kernel: $found"; false; }
+	same kernel "$(awk '!/^#/ { print $1 ":" $2 }' kernel)" "$lines"
 }
 check "kernel: every line, in order" kernel_lines
 
 status_items() {
-	found=$(awk '!/^#/ { print $1 }' status | tr '\n' ' ')
-	wanted="version kernel enabled filter hook:handle_mm_fault hook:vm_area_free hook:copy_vma hook:expand_downwards hook:bad_area_nosemaphore hook:bad_area_access_error hook:page_fault_user hook:page_fault_kernel missed unfinished in_flight filtered retry_links_dropped rows rows_used rows_free rows_live rows_evicted faults_evicted faults_without_row paths_used paths_dropped memory_bytes "
-	[ "$found" = "$wanted" ] || { diag "status: $found"; false; }
+	same status "$(awk '!/^#/ { print $1 }' status)" "$items"
 }
 check "status: every item, in order" status_items
 
@@ -211,12 +248,34 @@ check "status: all hooks are detached after 0 to enable" hooks_are detached
 echo 1 >enable
 check "status: all hooks are attached after 1 to enable" hooks_are attached
 
-readme_tells() {
-	for word in $classes status enable reset filter faults latency vmas \
-		processes kernel; do
-		grep -q -e "$word" README || { diag "not in README: $word"; return 1; }
+# in_readme WORD...: each of them, as a word
+in_readme() {
+	absent=
+	for word in "$@"; do
+		awk -v word="$word" '
+			{
+				line = " " $0 " "
+				while ((at = index(line, word)) > 0) {
+					around = substr(line, at - 1, 1) substr(line, at + length(word), 1)
+					if (around !~ /[A-Za-z0-9_-]/) { found = 1; exit }
+					line = substr(line, at + 1)
+				}
+			}
+			END { exit !found }' README || absent="$absent $word"
 	done
+	[ -z "$absent" ] || { diag "not in README:$absent"; false; }
 }
-check "README: has every file and class" readme_tells
+
+# shellcheck disable=SC2086 # words
+check "README: has every file and class" in_readme $classes $tables \
+	enable reset filter
+for file in $tables; do
+	# shellcheck disable=SC2046 # words
+	check "README: has the columns of $file" in_readme $(header "$file" | tr -d '#')
+done
+# The hooks share an entry.
+# shellcheck disable=SC2046 # words
+check "README: has every item of status" \
+	in_readme $(echo "$items" | tr ' ' '\n' | sed 's/^hook:.*/hook:NAME/' | uniq)
 
 ktap_end

@@ -3,11 +3,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,7 +164,7 @@ static void enable(void)
 	area_free(area, 3 * PAGES * PAGE);
 }
 
-static bool only_older(const struct row *row, void *data)
+static bool add_faults(const struct row *row, void *data)
 {
 	unsigned long *sum = data;
 
@@ -170,6 +174,11 @@ static bool only_older(const struct row *row, void *data)
 
 static void reset(void)
 {
+	static const char *const cleared[] = {
+		"missed", "unfinished", "retry_links_dropped", "filtered",
+		"rows_used", "rows_evicted", "faults_evicted",
+		"faults_without_row", "paths_used", "paths_dropped",
+	};
 	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
 	unsigned long sum = 0;
 	struct row row;
@@ -180,11 +189,11 @@ static void reset(void)
 	ktap_check(write_bytes("reset", "1\n", 2) == 0, "1 to reset");
 	ktap_check(faults_total(COMPLETED) == 0 && faults_total(RETRIES) == 0,
 		   "a total of %lu", faults_total(COMPLETED));
-	rows_each(only_older, &sum);
+	rows_each(add_faults, &sum);
 	ktap_check(sum == 0, "rows with %lu faults", sum);
-	ktap_check(status_value("faults_without_row") == 0 &&
-		   status_value("faults_evicted") == 0 &&
-		   status_value("missed") == 0, "status has counts");
+	for (size_t i = 0; i < ARRAY_SIZE(cleared); i++)
+		ktap_check(status_value(cleared[i]) == 0, "%s is %lu",
+			   cleared[i], status_value(cleared[i]));
 	ktap_check(kernel_faults("total", "page-fault", true) == 0,
 		   "kernel has counts");
 	ktap_check(write_bytes("enable", "1", 1) == 0, "1 to enable");
@@ -193,6 +202,51 @@ static void reset(void)
 		   row.faults == PAGES,
 		   "the row has %lu faults, not %d", row.faults, PAGES);
 	area_free(area, 2 * PAGES * PAGE);
+}
+
+static void *read_byte(void *area)
+{
+	touch_read(area);
+	return NULL;
+}
+
+/* A call under way when the hooks go is unfinished, until the next reset. */
+static void unfinished(void)
+{
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *area = area_new(1, PROT_READ | PROT_WRITE);
+	struct uffdio_range range = {
+		.start = (unsigned long)area,
+		.len = PAGE,
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register missing = {
+		.range = range,
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_zeropage zero = { .range = range };
+	struct uffd_msg event;
+	pthread_t thread;
+
+	ktap_need(uffd >= 0 && ioctl(uffd, UFFDIO_API, &api) == 0 &&
+		  ioctl(uffd, UFFDIO_REGISTER, &missing) == 0, "userfaultfd");
+	ktap_need(pthread_create(&thread, NULL, read_byte, area) == 0,
+		  "pthread_create");
+	ktap_need(read(uffd, &event, sizeof(event)) == sizeof(event),
+		  "wait for the thread's fault");
+	ktap_check(status_value("in_flight") >= 1, "in_flight is 0");
+	ktap_check(write_bytes("enable", "0", 1) == 0, "0 to enable");
+	ktap_check(status_value("unfinished") >= 1, "unfinished is 0");
+	ktap_check(write_bytes("reset", "1", 1) == 0, "1 to reset");
+	ktap_check(status_value("unfinished") == 0, "after reset it is %lu",
+		   status_value("unfinished"));
+	ktap_need(ioctl(uffd, UFFDIO_ZEROPAGE, &zero) == 0, "UFFDIO_ZEROPAGE");
+	pthread_join(thread, NULL);
+	ktap_check(status_value("in_flight") == 0, "in_flight is %lu",
+		   status_value("in_flight"));
+	ktap_check(write_bytes("enable", "1", 1) == 0, "1 to enable");
+	close(uffd);
+	area_free(area, PAGE);
 }
 
 /* How many of the child's faults in a new area are counted under the filter. */
@@ -212,7 +266,7 @@ static unsigned long counted(const char *filter, const char *comm,
 	if (child == 0) {
 		if (comm)
 			prctl(PR_SET_NAME, comm);
-		if (read(start[0], &byte, 1) != 1)
+		if (write(end[1], "", 1) != 1 || read(start[0], &byte, 1) != 1)
 			_exit(1);
 		write_pages(area, PAGES);
 		if (write(end[1], "", 1) != 1)
@@ -224,8 +278,7 @@ static unsigned long counted(const char *filter, const char *comm,
 		snprintf(text, sizeof(text), filter, child);
 	else
 		snprintf(text, sizeof(text), "%s", filter);
-	/* The child may have its name only now. */
-	usleep(20000);
+	ktap_need(read(end[0], &byte, 1) == 1, "wait for the child's name");
 	ktap_check(write_bytes("filter", text, strlen(text)) == 0,
 		   "\"%s\" was refused", text);
 	ktap_need(write(start[1], "", 1) == 1 && read(end[0], &byte, 1) == 1,
@@ -267,6 +320,32 @@ static void filter(void)
 	check_counted("pid=1 comm=some one", "some one", false, 0);
 	check_counted("none\n", NULL, false, PAGES);
 	check_content("filter", "none\n");
+}
+
+/* Faults on kernel addresses, bad areas and error codes belong to nobody. */
+static void filter_spares_kernel(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+	unsigned long all, refused, total;
+
+	ktap_check(write_bytes("filter", "comm=nobody", 11) == 0,
+		   "comm=nobody");
+	total = faults_total(COMPLETED);
+	all = kernel_faults("total", "page-fault", true);
+	write_pages(area, PAGES);
+	ktap_check(kernel_faults("total", "page-fault", true) >= all + PAGES,
+		   "total page-fault did not grow by %d", PAGES);
+	area_free(area, PAGES * PAGE);
+	refused = kernel_faults("bad-area", "no-vma", false);
+	for (int i = 0; i < PAGES; i++)
+		ktap_check(syscall(SYS_getcpu, area, NULL, NULL) == -1,
+			   "getcpu to a bad address");
+	ktap_check(kernel_faults("bad-area", "no-vma", false) ==
+		   refused + PAGES, "bad-area no-vma did not grow by %d",
+		   PAGES);
+	ktap_check(faults_total(COMPLETED) == total,
+		   "faults of a process \"nobody\" were counted");
+	ktap_check(write_bytes("filter", "none", 4) == 0, "none");
 }
 
 /* Reading is no fault, and counts nothing. */
@@ -338,8 +417,10 @@ static const struct ktap_case cases[] = {
 	{ "reading adds nothing", reading },
 	{ "readers that stop half way", half_way },
 	{ "filter: by pid, by name, by both", filter },
+	{ "filter: the file kernel has all", filter_spares_kernel },
 	{ "enable: 0 and 1", enable },
 	{ "reset: all counts", reset },
+	{ "reset: calls that were unfinished", unfinished },
 };
 
 static void put_back(void)

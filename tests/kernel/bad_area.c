@@ -73,67 +73,62 @@ static char *nowhere(void)
 	return area;
 }
 
-static void no_vma_user(void)
+/* Accesses from user mode to an address that does not allow them. */
+static void touches_raise(char *bad, bool write, const char *name)
 {
-	char *hole = nowhere();
 	struct counts before;
 
 	if (!loaded())
 		return;
 	read_counts(&before);
 	for (int i = 0; i < COUNT; i++)
-		ktap_check(touch_raises(hole, i % 2, SIGSEGV, NULL),
+		ktap_check(touch_raises(bad, write, SIGSEGV, NULL),
 			   "no SIGSEGV");
-	check_grown(&before, "no-vma", 0, COUNT);
+	check_grown(&before, name, 0, COUNT);
 }
 
-/* A system call that stores one number, at a bad address. */
-static void store_fails(char *bad)
+/* A system call that stores one number there. */
+static void stores_fail(char *bad, const char *name)
 {
+	struct counts before;
+
+	if (!loaded())
+		return;
+	read_counts(&before);
 	for (int i = 0; i < COUNT; i++)
 		ktap_check(syscall(SYS_getcpu, bad, NULL, NULL) == -1 &&
 			   errno == EFAULT, "getcpu to a bad address");
+	check_grown(&before, name, COUNT, 0);
+}
+
+static void no_vma_user(void)
+{
+	char *hole = nowhere();
+
+	touches_raise(hole, false, "no-vma");
+	touches_raise(hole, true, "no-vma");
 }
 
 static void no_vma_kernel(void)
 {
-	char *hole = nowhere();
-	struct counts before;
-
-	if (!loaded())
-		return;
-	read_counts(&before);
-	store_fails(hole);
-	check_grown(&before, "no-vma", COUNT, 0);
+	stores_fail(nowhere(), "no-vma");
 }
 
 static void access_user(void)
 {
 	char *area = area_new(1, PROT_READ);
-	struct counts before;
 
-	if (!loaded())
-		return;
 	touch_read(area);
-	read_counts(&before);
-	for (int i = 0; i < COUNT; i++)
-		ktap_check(touch_raises(area, true, SIGSEGV, NULL),
-			   "no SIGSEGV");
-	check_grown(&before, "access", 0, COUNT);
+	touches_raise(area, true, "access");
 	area_free(area, PAGE);
 }
 
 static void access_kernel(void)
 {
 	char *area = area_new(1, PROT_READ);
-	struct counts before;
 
-	if (!loaded())
-		return;
 	touch_read(area);
-	read_counts(&before);
-	store_fails(area);
-	check_grown(&before, "access", COUNT, 0);
+	stores_fail(area, "access");
 	area_free(area, PAGE);
 }
 

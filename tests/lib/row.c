@@ -27,7 +27,7 @@ size_t class_index(const char *name)
 }
 
 /* "anon-zero:4,cow-zero:2", or "-" for nothing. */
-static void parse_classes(char *text, unsigned long *classes)
+static void parse_classes(char *text, struct row *row)
 {
 	char *rest = NULL;
 
@@ -36,13 +36,14 @@ static void parse_classes(char *text, unsigned long *classes)
 	for (char *pair = strtok_r(text, ",", &rest); pair;
 	     pair = strtok_r(NULL, ",", &rest)) {
 		char *colon = strchr(pair, ':');
+		unsigned long *count = &row->unnamed;
 
 		ktap_need(colon != NULL, "no count in \"%s\"", pair);
 		*colon = '\0';
-		/* Faults of a 12th class and more: never in the rows of a test. */
-		if (strcmp(pair, "unnamed") == 0)
-			continue;
-		classes[class_index(pair)] += strtoul(colon + 1, NULL, 10);
+		/* A row names nine classes; the faults of others are unnamed. */
+		if (strcmp(pair, "unnamed"))
+			count = &row->classes[class_index(pair)];
+		*count += strtoul(colon + 1, NULL, 10);
 	}
 }
 
@@ -63,7 +64,7 @@ static void parse_row(const char *line, struct row *row)
 	row->live = strcmp(state, "live") == 0;
 	ktap_need(row->live || strcmp(state, "gone") == 0,
 		  "no such state: \"%s\"", state);
-	parse_classes(classes, row->classes);
+	parse_classes(classes, row);
 }
 
 void rows_each(bool (*each)(const struct row *row, void *data), void *data)

@@ -148,6 +148,9 @@ static void check_row(const unsigned long *wanted, unsigned long all,
 			   watch.address, class_names[i], grown,
 			   class_names[i], wanted[i]);
 	}
+	ktap_check(watch.after.unnamed == watch.before.unnamed,
+		   "the row of %p grew by unnamed:%lu, not unnamed:0",
+		   watch.address, watch.after.unnamed - watch.before.unnamed);
 	ktap_check(faults == all, "the row of %p grew by %lu faults, not %lu",
 		   watch.address, faults, all);
 	ktap_check(major == (all_major ? all : 0),
@@ -155,7 +158,7 @@ static void check_row(const unsigned long *wanted, unsigned long all,
 		   watch.address, major, all_major ? all : 0);
 }
 
-static void check(const char *wanted_text, bool own, bool all_major)
+static void check(const char *fmt, va_list args, bool own, bool all_major)
 {
 	unsigned long wanted[CLASS_COUNT] = { 0 };
 	unsigned long served = 0;
@@ -163,7 +166,7 @@ static void check(const char *wanted_text, bool own, bool all_major)
 	char text[256];
 	char *rest = NULL;
 
-	snprintf(text, sizeof(text), "%s", wanted_text);
+	vsnprintf(text, sizeof(text), fmt, args);
 	for (char *pair = strtok_r(text, ",", &rest); pair;
 	     pair = strtok_r(NULL, ",", &rest)) {
 		char *colon = strchr(pair, ':');
@@ -189,35 +192,29 @@ static void check(const char *wanted_text, bool own, bool all_major)
 
 void expect(const char *fmt, ...)
 {
-	char text[256];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	check(fmt, args, watch.own, false);
 	va_end(args);
-	check(text, watch.own, false);
 }
 
 void expect_row(const char *fmt, ...)
 {
-	char text[256];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	check(fmt, args, false, false);
 	va_end(args);
-	check(text, false, false);
 }
 
 void expect_major(const char *fmt, ...)
 {
-	char text[256];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	check(fmt, args, watch.own, true);
 	va_end(args);
-	check(text, watch.own, true);
 }
 
 static struct book book_at_start;

@@ -18,7 +18,7 @@ restore() {
 }
 trap restore EXIT
 
-ktap_plan 14
+ktap_plan 17
 
 loaded() {
 	[ -d "$trapscope" ]
@@ -38,7 +38,7 @@ unload() {
 }
 check "unload" unload
 
-# refused NAME VALUE: insmod fails, the log names the parameter and its range
+# refused NAME VALUE MIN MAX: insmod fails, the log names the parameter and its range
 refused() {
 	dmesg -c >/dev/null
 	if insmod "$module" "$1=$2" 2>"$work/error"; then
@@ -57,12 +57,17 @@ refused() {
 check "rows: 63 is too few" refused rows 63 64 1048576
 check "rows: 1048577 is too many" refused rows 1048577 64 1048576
 check "rows: 0 is too few" refused rows 0 64 1048576
+check "rows: -1 is too few" refused rows -1 64 1048576
 check "maxactive: 0 is too few" refused maxactive 0 1 65536
 check "maxactive: 65537 is too many" refused maxactive 65537 1 65536
+check "maxactive: -1 is too few" refused maxactive -1 1 65536
+# 2^32: not taken for 0, nor for anything else that fits.
+check "maxactive: 4294967296 is too many" refused maxactive 4294967296 1 65536
 
-# No number at all: the kernel's own parser refuses it.
+# No 64-bit number at all: the kernel's own parser refuses it.
 malformed() {
-	for text in rows=-1 rows=word rows= maxactive=-1 maxactive=4294967296; do
+	for text in rows=word rows= rows=1x maxactive=word maxactive=1.5 \
+		maxactive=9223372036854775808; do
 		if insmod "$module" "$text" 2>/dev/null; then
 			diag "insmod took $text"
 			rmmod trapscope
@@ -71,7 +76,7 @@ malformed() {
 	done
 	not_loaded
 }
-check "parameters that are no numbers" malformed
+check "parameters that are no 64-bit numbers" malformed
 
 least() {
 	insmod "$module" rows=64 maxactive=1 || return 1

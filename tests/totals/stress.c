@@ -74,7 +74,7 @@ static void set(const char *file, const char *value)
 static bool count_row(const struct row *row, void *data)
 {
 	unsigned long *sum = data;
-	unsigned long classes = 0;
+	unsigned long classes = row->unnamed;
 
 	for (size_t i = 0; i < CLASS_COUNT; i++)
 		classes += row->classes[i];

@@ -27,13 +27,14 @@ fi
 mount -t cgroup2 none /tmp/cgroup
 echo +memory >/tmp/cgroup/cgroup.subtree_control
 mkdir /tmp/cgroup/small
-echo 2700K >/tmp/cgroup/small/memory.max
+echo 8M >/tmp/cgroup/small/memory.max
 
-step "sort in 2700 KiB of memory, then gzip"
+step "sort 200,000 lines in 8 MiB of memory, then gzip"
 (
 	echo 0 >/tmp/cgroup/small/cgroup.procs
-	awk 'BEGIN { for (i = 1; i <= 60000; i++) print (i * 7919) % 60013, "line", i }' >/tmp/disk/lines
-	sort -n /tmp/disk/lines >/tmp/disk/sorted
+	# Numbers written backwards are in no order.
+	seq 1000000000000001 1000000000200000 | rev >/tmp/disk/lines
+	sort /tmp/disk/lines >/tmp/disk/sorted
 	gzip -c /tmp/disk/sorted >/tmp/disk/sorted.gz
 )
 gunzip -c /tmp/disk/sorted.gz | cmp - /tmp/disk/sorted
