@@ -215,9 +215,8 @@ impl Files {
     /// may be open by then.
     pub(crate) fn publish(self, name: &CStr) -> Result<Directory> {
         // SAFETY: A valid name; a null parent is the root.
-        let dentry =
-            from_err_ptr(unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), null_mut()) })?;
-        let dentry = NonNull::new(dentry).ok_or(ENOMEM)?;
+        let dentry = unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), null_mut()) };
+        let dentry = NonNull::new(from_err_ptr(dentry)?).ok_or(ENOMEM)?;
         for entry in &self.entries {
             // SAFETY: A valid name and directory; data and operations outlive
             // the file (type invariants).
