@@ -9,5 +9,6 @@
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
 #include <linux/tracepoint.h>
+#include <linux/uaccess.h>
 
 #include "shim.h"

@@ -3,6 +3,7 @@
 #ifndef TRAPSCOPE_SHIM_H
 #define TRAPSCOPE_SHIM_H
 
+#include <linux/kallsyms.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 
@@ -51,6 +52,9 @@ enum trapscope_backing_kind {
 /* VM_GROWSDOWN, which bindgen does not see. */
 static const u32 TRAPSCOPE_VM_GROWSDOWN = 1U << 8;
 
+/* What sprint_symbol() may write. */
+static const u32 TRAPSCOPE_SYMBOL_LEN = KSYM_SYMBOL_LEN;
+
 /* Bits of trapscope_vma_traits(): those of VmaTraits in decode/classify.rs. */
 enum trapscope_vma_trait {
 	TRAPSCOPE_VMA_ANONYMOUS		= 1 << 0,
@@ -85,6 +89,16 @@ struct trapscope_pte_format {
 	bool shadow_stack;
 };
 
+/* What a CPU says of its descriptor table. */
+struct trapscope_idtr {
+	u64 base;
+	u16 limit;
+	/* CR4.VMXE: VM exits leave a limit of 0xffff. */
+	bool vmx;
+	/* A KVM guest whose async page faults come as interrupts. */
+	bool async_pf;
+};
+
 struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
 					  unsigned long address);
 u16 trapscope_vma_traits(struct vm_area_struct *vma);
@@ -116,5 +130,10 @@ void trapscope_tracepoint_sync(void);
 const char *trapscope_kernel_release(void);
 u64 trapscope_available_memory(void);
 unsigned int trapscope_possible_cpus(void);
+int trapscope_read_idtr(unsigned int cpu, struct trapscope_idtr *out);
+u64 trapscope_find_page(unsigned long address);
+bool trapscope_fred(void);
+bool trapscope_xen_pv(void);
+bool trapscope_addresses_hidden(void);
 
 #endif

@@ -3,8 +3,9 @@
 //! trapscope: page faults by class and by VMA.
 //!
 //! Data flows one way: [`hook`] sees a fault, [`decode`] says what it was,
-//! [`account`] counts it, [`present`] shows it. [`sys`] wraps what of the
-//! kernel they need; all unsafe code is there.
+//! [`account`] counts it, [`present`] shows it. [`inspect`] looks at the IDT when
+//! it is asked to. [`sys`] wraps what of the kernel they need; all unsafe code is
+//! there.
 
 use kernel::{
     prelude::*,
@@ -17,12 +18,14 @@ mod bindings;
 mod control;
 mod decode;
 mod hook;
+mod inspect;
 mod present;
 mod sys;
 
 use account::Accounts;
 use control::Control;
 use hook::Hooks;
+use inspect::idt::Baseline;
 use sys::{
     debugfs::Directory,
     kernel_info, //
@@ -93,7 +96,7 @@ impl kernel::Module for Trapscope {
         )?;
         room(rows, calls)?;
         let control = Control::new(rows as usize, calls)?;
-        let files = present::files(&control, module)?;
+        let files = present::files(&control, Baseline::take()?, module)?;
         control.enable(true);
         // Last: once there is a file it may be open, and nothing may fail.
         Ok(Self {

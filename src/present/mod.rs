@@ -2,10 +2,11 @@
 
 //! The files in /sys/kernel/debug/trapscope/.
 //!
-//! They read [`crate::account`], and never change a count.
+//! They read [`crate::account`] and [`crate::inspect`], and never change a count.
 
 mod control;
 mod faults;
+mod idt;
 mod kernel;
 mod latency;
 mod processes;
@@ -16,6 +17,7 @@ mod vmas;
 
 use crate::{
     control::Control,
+    inspect::idt::Baseline,
     sys::debugfs::Files, //
 };
 use ::kernel::{
@@ -27,7 +29,11 @@ use ::kernel::{
 /// Returns the files, not yet to be seen.
 ///
 /// Fails with `ENOMEM`. Sleeps.
-pub(crate) fn files(control: &Arc<Control>, module: &'static ThisModule) -> Result<Files> {
+pub(crate) fn files(
+    control: &Arc<Control>,
+    baseline: Arc<Baseline>,
+    module: &'static ThisModule,
+) -> Result<Files> {
     let mut files = Files::new(module);
     let c = || control.clone();
     files.add_page(c"README", readme::Readme)?;
@@ -40,5 +46,10 @@ pub(crate) fn files(control: &Arc<Control>, module: &'static ThisModule) -> Resu
     files.add(c"vmas", vmas::Vmas(c()))?;
     files.add(c"processes", processes::Processes(c()))?;
     files.add_page(c"kernel", kernel::KernelFaults(c()))?;
+    files.folder(c"idt");
+    files.add(c"table", idt::Gates)?;
+    files.add(c"idtr", idt::Idtrs)?;
+    files.add(c"raw", idt::Raw)?;
+    files.add(c"check", idt::Check(baseline))?;
     Ok(files)
 }
