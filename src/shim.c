@@ -5,13 +5,16 @@
  * No decisions here: each function hands over facts, Rust says what they mean.
  */
 
+#include <linux/cpuhotplug.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/hugetlb.h>
 #include <linux/kvm_para.h>
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
+#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
@@ -20,14 +23,17 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/shmem_fs.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/sprintf.h>
+#include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/userfaultfd_k.h>
 #include <linux/utsname.h>
+#include <linux/vmalloc.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/cpuid/api.h>
 #include <asm/desc.h>
@@ -429,9 +435,9 @@ static bool async_page_faults_on(void)
 	return (value & on) == on;
 }
 
-static void read_idtr(void *data)
+/* On the CPU that runs it. */
+void trapscope_read_own_idtr(struct trapscope_idtr *out)
 {
-	struct trapscope_idtr *out = data;
 	struct desc_ptr idtr;
 
 	store_idt(&idtr);
@@ -439,6 +445,11 @@ static void read_idtr(void *data)
 	out->limit = idtr.size;
 	out->vmx = __read_cr4() & X86_CR4_VMXE;
 	out->async_pf = async_page_faults_on();
+}
+
+static void read_idtr(void *out)
+{
+	trapscope_read_own_idtr(out);
 }
 
 /* -ENXIO if the CPU is offline. */
@@ -510,6 +521,11 @@ bool trapscope_xen_pv(void)
 	return cpu_feature_enabled(X86_FEATURE_XENPV);
 }
 
+bool trapscope_page_table_isolation(void)
+{
+	return cpu_feature_enabled(X86_FEATURE_PTI);
+}
+
 /*
  * kptr_restrict is not exported, but %pK follows it: where it hides addresses
  * it prints zeros.
@@ -520,4 +536,75 @@ bool trapscope_addresses_hidden(void)
 
 	snprintf(text, sizeof(text), "%pK", (void *)PAGE_OFFSET);
 	return strspn(text, "0") == strlen(text);
+}
+
+static void *map_read_only(char *writable, unsigned int count)
+{
+	struct page **pages = kmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	unsigned int i;
+	void *alias;
+
+	if (!pages)
+		return NULL;
+	for (i = 0; i < count; i++)
+		pages[i] = virt_to_page(writable + i * PAGE_SIZE);
+	alias = vmap(pages, count, VM_MAP, PAGE_KERNEL_RO);
+	kfree(pages);
+	return alias;
+}
+
+/* Zeroed pages at *writable, and an alias of them; NULL without memory. */
+void *trapscope_alloc_read_only(unsigned int count, void **writable)
+{
+	const gfp_t how = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+	void *alias;
+
+	*writable = alloc_pages_exact(count * PAGE_SIZE, how);
+	if (!*writable)
+		return NULL;
+	alias = map_read_only(*writable, count);
+	if (!alias)
+		free_pages_exact(*writable, count * PAGE_SIZE);
+	return alias;
+}
+
+void trapscope_free_read_only(void *alias, void *writable, unsigned int count)
+{
+	vunmap(alias);
+	free_pages_exact(writable, count * PAGE_SIZE);
+}
+
+/* Calls @online on every CPU; the state to remove, or an errno. */
+int trapscope_setup_cpus(int (*online)(unsigned int cpu),
+			 int (*offline)(unsigned int cpu))
+{
+	return cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "trapscope:trace_idt",
+				 online, offline);
+}
+
+const char *trapscope_module_name(void *module)
+{
+	return ((struct module *)module)->name;
+}
+
+/* Inline where the kernel can't sleep. */
+int trapscope_register_sleep(struct notifier_block *block)
+{
+	return register_pm_notifier(block);
+}
+
+void trapscope_unregister_sleep(struct notifier_block *block)
+{
+	unregister_pm_notifier(block);
+}
+
+bool trapscope_is_before_sleep(unsigned long news)
+{
+	return news == PM_SUSPEND_PREPARE || news == PM_HIBERNATION_PREPARE ||
+	       news == PM_RESTORE_PREPARE;
+}
+
+bool trapscope_tracepoint_on(struct tracepoint *tp)
+{
+	return static_key_enabled(&tp->key);
 }

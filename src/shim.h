@@ -7,9 +7,12 @@
 #include <linux/sched.h>
 #include <linux/types.h>
 
+#include "vector_stubs.h"
+
 struct file;
 struct inode;
 struct mm_struct;
+struct notifier_block;
 struct seq_file;
 struct tracepoint;
 struct vm_area_struct;
@@ -130,10 +133,26 @@ void trapscope_tracepoint_sync(void);
 const char *trapscope_kernel_release(void);
 u64 trapscope_available_memory(void);
 unsigned int trapscope_possible_cpus(void);
+void trapscope_read_own_idtr(struct trapscope_idtr *out);
 int trapscope_read_idtr(unsigned int cpu, struct trapscope_idtr *out);
 u64 trapscope_find_page(unsigned long address);
 bool trapscope_fred(void);
 bool trapscope_xen_pv(void);
+bool trapscope_page_table_isolation(void);
 bool trapscope_addresses_hidden(void);
+void *trapscope_alloc_read_only(unsigned int count, void **writable);
+void trapscope_free_read_only(void *alias, void *writable, unsigned int count);
+int trapscope_setup_cpus(int (*online)(unsigned int cpu),
+			 int (*offline)(unsigned int cpu));
+const char *trapscope_module_name(void *module);
+int trapscope_register_sleep(struct notifier_block *block);
+void trapscope_unregister_sleep(struct notifier_block *block);
+bool trapscope_is_before_sleep(unsigned long news);
+bool trapscope_tracepoint_on(struct tracepoint *tp);
+
+/* Of vector_stubs.S. */
+extern const char trapscope_stubs[];
+extern u64 trapscope_stub_counts[];
+extern u64 trapscope_stub_targets[];
 
 #endif

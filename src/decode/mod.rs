@@ -15,5 +15,6 @@ pub(crate) mod flags;
 pub(crate) mod histogram;
 pub(crate) mod idt;
 pub(crate) mod pte;
+pub(crate) mod refusal;
 pub(crate) mod region;
 pub(crate) mod symbol;

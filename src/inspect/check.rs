@@ -26,6 +26,7 @@ use crate::{
             Region, //
         },
     },
+    hook::vectors::On,
     sys::{
         descriptor_table::CpuIdtr,
         kernel_info,
@@ -55,19 +56,25 @@ pub(crate) enum Finding {
 
 /// Compares a snapshot with the baseline, and with what Linux 7.3 has.
 ///
-/// Fails with `ENOMEM`. Sleeps.
-pub(crate) fn findings(baseline: &Baseline, now: &Snapshot) -> Result<KVec<Finding>> {
+/// On a CPU that uses the second table, `on`, that is what is looked for, and the
+/// kernel's handlers behind its stubs. Fails with `ENOMEM`. Sleeps.
+pub(crate) fn findings(
+    baseline: &Baseline,
+    on: Option<&On>,
+    now: &Snapshot,
+) -> Result<KVec<Finding>> {
     let (layout, _) = kernel_info::layout();
     let mut findings = KVec::new();
     for cpu in &now.cpus {
         let Some(live) = cpu.idtr else { continue };
         let known = baseline.of(cpu.number);
-        idtr(cpu.number, known, live, &layout, &mut findings)?;
+        let on = on.filter(|on| on.uses(cpu));
+        idtr(cpu.number, known, on, live, &layout, &mut findings)?;
         let Some(table) = now.table(live.idtr) else {
             continue;
         };
         let known = known.map(|(_, table)| table);
-        gates(cpu.number, known, table, live, &layout, &mut findings)?;
+        gates(cpu.number, known, on, table, live, &layout, &mut findings)?;
     }
     Ok(findings)
 }
@@ -75,13 +82,17 @@ pub(crate) fn findings(baseline: &Baseline, now: &Snapshot) -> Result<KVec<Findi
 fn idtr(
     cpu: u32,
     known: Option<(Idtr, &Table)>,
+    on: Option<&On>,
     live: CpuIdtr,
     layout: &Layout,
     findings: &mut KVec<Finding>,
 ) -> Result {
     let before = known.map(|(idtr, _)| idtr);
-    // CPU_ENTRY_AREA_RO_IDT: the table is the first page of that area.
-    let reasons = judge_idtr(before, live.idtr, live.vmx, layout.cpu_entry_start);
+    let reasons = match on {
+        Some(on) => judge_idtr(None, live.idtr, live.vmx, on.idt.base(cpu)),
+        // CPU_ENTRY_AREA_RO_IDT: the table is the first page of that area.
+        None => judge_idtr(before, live.idtr, live.vmx, layout.cpu_entry_start),
+    };
     if !reasons.is_empty() {
         findings.push(
             Finding::Idtr {
@@ -99,12 +110,14 @@ fn idtr(
 fn gates(
     cpu: u32,
     known: Option<&Table>,
+    on: Option<&On>,
     table: &Table,
     live: CpuIdtr,
     layout: &Layout,
     findings: &mut KVec<Finding>,
 ) -> Result {
     for (vector, after) in (0..=u8::MAX).zip(table.all()) {
+        let after = after.map(|gate| on.map_or(gate, |on| on.behind(cpu, vector, gate)));
         let before = known.and_then(|known| known.gate(vector));
         let reasons = match after {
             None => GateReasons::UNREADABLE,

@@ -29,23 +29,38 @@ pub(crate) struct CpuIdtr {
     pub(crate) async_page_faults: bool,
 }
 
+impl CpuIdtr {
+    fn new(raw: &bindings::trapscope_idtr) -> Self {
+        Self {
+            idtr: Idtr {
+                base: raw.base,
+                limit: raw.limit,
+            },
+            vmx: raw.vmx,
+            async_page_faults: raw.async_pf,
+        }
+    }
+}
+
 /// Reads the IDTR of a CPU, on that CPU.
 ///
-/// Fails with `ENXIO` if it is offline. Sleeps not, but interrupts must be on.
+/// Fails with `ENXIO` if it is offline. Does not sleep, but interrupts must be
+/// on.
 ///
 /// Source: SDM Vol. 2B, "SIDT".
 pub(crate) fn read_idtr(cpu: u32) -> Result<CpuIdtr> {
     let mut raw = bindings::trapscope_idtr::default();
     // SAFETY: `raw` is valid for writes, and the call waits for that CPU.
     to_result(unsafe { bindings::trapscope_read_idtr(cpu, &mut raw) })?;
-    Ok(CpuIdtr {
-        idtr: Idtr {
-            base: raw.base,
-            limit: raw.limit,
-        },
-        vmx: raw.vmx,
-        async_page_faults: raw.async_pf,
-    })
+    Ok(CpuIdtr::new(&raw))
+}
+
+/// Reads the IDTR of this CPU. From any context; preemption is off.
+pub(super) fn read_own_idtr() -> CpuIdtr {
+    let mut raw = bindings::trapscope_idtr::default();
+    // SAFETY: `raw` is valid for writes.
+    unsafe { bindings::trapscope_read_own_idtr(&mut raw) };
+    CpuIdtr::new(&raw)
 }
 
 /// Reads one gate of a table; `None` if there is no memory, or no kernel
@@ -75,4 +90,10 @@ pub(crate) fn fred() -> bool {
 pub(crate) fn xen_pv() -> bool {
     // SAFETY: No preconditions.
     unsafe { bindings::trapscope_xen_pv() }
+}
+
+/// Tells whether user mode has page tables of its own (KPTI).
+pub(crate) fn page_table_isolation() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { bindings::trapscope_page_table_isolation() }
 }

@@ -5,7 +5,8 @@
 use super::{
     expected::agrees,
     gate::Gate,
-    Idtr, //
+    Idtr,
+    LIMIT, //
 };
 use crate::decode::symbol::Symbol;
 use core::fmt;
@@ -16,9 +17,6 @@ const PAGE_FAULT: u8 = 14;
 
 /// HYPERVISOR_CALLBACK_VECTOR.
 const HYPERVISOR_CALLBACK: u8 = 0xf3;
-
-/// The limit that Linux sets.
-const LIMIT: u16 = 0xfff;
 
 /// The limit that a VM exit sets (SDM Vol. 3C, "Loading Host Segment and Descriptor-Table
 /// Registers").

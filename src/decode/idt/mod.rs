@@ -23,6 +23,9 @@ pub(crate) const GATES: usize = 256;
 /// Size of a gate in 64-bit mode.
 pub(crate) const GATE_BYTES: usize = 16;
 
+/// The limit that Linux sets: the last byte of [`GATES`] gates.
+pub(crate) const LIMIT: u16 = 0xfff;
+
 /// What SIDT stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Idtr {

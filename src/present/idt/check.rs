@@ -5,6 +5,7 @@
 use super::Opened;
 use crate::{
     decode::idt::Idtr,
+    hook::vectors::VectorTrace,
     inspect::{
         check::{
             findings,
@@ -27,7 +28,10 @@ use kernel::{
 };
 
 /// The file.
-pub(crate) struct Check(pub(crate) Arc<Baseline>);
+pub(crate) struct Check {
+    pub(crate) baseline: Arc<Baseline>,
+    pub(crate) vectors: Arc<VectorTrace>,
+}
 
 /// What an opening keeps.
 pub(crate) struct Judged {
@@ -41,7 +45,14 @@ fn head(judged: &Judged, out: &mut Out<'_>) -> fmt::Result {
         (None, 0) => out.write_str("OK\n")?,
         (None, count) => writeln!(out, "{count}")?,
     }
-    out.write_str("# what cpu vector reasons before after\n")
+    out.write_str("# what cpu vector reasons before after\n")?;
+    for cpu in &judged.opened.second {
+        writeln!(
+            out,
+            "# CPU {cpu} uses trapscope's own second table, see trace_idt"
+        )?;
+    }
+    Ok(())
 }
 
 fn idtr(opened: &Opened, idtr: Option<Idtr>, out: &mut Out<'_>) -> fmt::Result {
@@ -86,12 +97,15 @@ impl File for Check {
     const WRITABLE: bool = false;
 
     fn open(&self) -> Result<Judged> {
-        let opened = Opened::now()?;
-        let findings = match super::unused() {
-            Some(_) => KVec::new(),
-            None => findings(&self.0, &opened.snapshot)?,
-        };
-        Ok(Judged { opened, findings })
+        self.vectors.with(|state| {
+            let on = state.on.as_ref();
+            let opened = Opened::now(on)?;
+            let findings = match super::unused() {
+                Some(_) => KVec::new(),
+                None => findings(&self.baseline, on, &opened.snapshot)?,
+            };
+            Ok(Judged { opened, findings })
+        })
     }
 
     fn records(&self, judged: &Judged) -> usize {

@@ -4,7 +4,9 @@
 
 use super::Opened;
 use crate::{
+    hook::vectors::VectorTrace,
     inspect::idt::Cpu,
+    present::text::symbol,
     sys::{
         debugfs::{
             File,
@@ -17,10 +19,13 @@ use core::fmt::{
     self,
     Write, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// The file.
-pub(crate) struct Idtrs;
+pub(crate) struct Idtrs(pub(crate) Arc<VectorTrace>);
 
 fn head(out: &mut Out<'_>) -> fmt::Result {
     out.write_str("# cpu state base limit page same symbol\n")?;
@@ -51,9 +56,13 @@ fn row(opened: &Opened, cpu: &Cpu, out: &mut Out<'_>) -> fmt::Result {
         None => out.write_str("unmapped")?,
     }
     out.write_str(if same { " yes " } else { " no " })?;
-    match page {
-        Some(page) => opened.symbol(page | idtr.base & 0xfff, " ", out)?,
-        None => out.write_str("-")?,
+    if opened.second.contains(&cpu.number) {
+        out.write_str("trace_idt+0x0 [trapscope]")?;
+    } else {
+        match page {
+            Some(page) => symbol(page | idtr.base & 0xfff, " ", out)?,
+            None => out.write_str("-")?,
+        }
     }
     out.write_str("\n")
 }
@@ -64,7 +73,7 @@ impl File for Idtrs {
     const WRITABLE: bool = false;
 
     fn open(&self) -> Result<Opened> {
-        Opened::now()
+        self.0.with(|state| Opened::now(state.on.as_ref()))
     }
 
     fn records(&self, opened: &Opened) -> usize {

@@ -10,6 +10,8 @@ use crate::{
         vector,
         GATES, //
     },
+    hook::vectors::VectorTrace,
+    present::text::symbol,
     sys::{
         debugfs::{
             File,
@@ -22,15 +24,30 @@ use core::fmt::{
     self,
     Write, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// The file.
-pub(crate) struct Gates;
+pub(crate) struct Gates(pub(crate) Arc<VectorTrace>);
 
-fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fmt::Result {
-    let text = gate.map(|gate| SymbolText::of(gate.offset()));
-    let symbol = text.as_ref().and_then(SymbolText::symbol);
-    let stage = gate.and_then(|gate| stage_of(number, &gate, symbol.as_ref()));
+/// The columns that [`decoded`] writes.
+pub(crate) const DECODED: &str =
+    "# vector hex mnemonic name kind error_code type class dpl present \
+                                  ist stack selector stage";
+
+/// Writes what a vector is, and what its gate says but for the address; `handler`
+/// is the kernel's handler to which it leads in the end.
+pub(crate) fn decoded(
+    number: u8,
+    gate: Option<Gate>,
+    handler: u64,
+    out: &mut Out<'_>,
+) -> fmt::Result {
+    let text = SymbolText::of(handler);
+    let symbol = text.symbol();
+    let stage = gate.and_then(|gate| stage_of(number, &gate.with_offset(handler), symbol.as_ref()));
     write!(
         out,
         "{number} {number:#04x} {} {} {} {} ",
@@ -44,11 +61,11 @@ fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fm
         },
     )?;
     let Some(gate) = gate else {
-        return out.write_str("- - - - - - - - - unreadable\n");
+        return out.write_str("- - - - - - - -");
     };
     write!(
         out,
-        "{} {} {} {} {} {} {:#x} {} {:#018x} ",
+        "{} {} {} {} {} {} {:#x} {}",
         gate.gate_type(),
         gate.class().map_or("-", |class| class.name()),
         gate.dpl(),
@@ -57,10 +74,20 @@ fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fm
         gate.stack(),
         gate.selector(),
         stage.map_or("-", |stage| stage.name()),
-        opened.shown(gate.offset()),
-    )?;
-    opened.symbol(gate.offset(), " ", out)?;
-    out.write_str("\n")
+    )
+}
+
+fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fmt::Result {
+    let handler = gate.map(Gate::offset);
+    decoded(number, gate, handler.unwrap_or(0), out)?;
+    match handler {
+        None => out.write_str(" - unreadable\n"),
+        Some(handler) => {
+            write!(out, " {:#018x} ", opened.shown(handler))?;
+            symbol(handler, " ", out)?;
+            out.write_str("\n")
+        }
+    }
 }
 
 impl File for Gates {
@@ -69,7 +96,7 @@ impl File for Gates {
     const WRITABLE: bool = false;
 
     fn open(&self) -> Result<Opened> {
-        Opened::now()
+        self.0.with(|state| Opened::now(state.on.as_ref()))
     }
 
     fn records(&self, _opened: &Opened) -> usize {
@@ -78,10 +105,7 @@ impl File for Gates {
 
     fn show(&self, opened: &Opened, record: usize, out: &mut Out<'_>) -> fmt::Result {
         let Some(number) = record.checked_sub(1).and_then(|n| u8::try_from(n).ok()) else {
-            return out.write_str(
-                "# vector hex mnemonic name kind error_code type class dpl present ist stack \
-                 selector stage address handler\n",
-            );
+            return writeln!(out, "{DECODED} address handler");
         };
         let gate = opened
             .snapshot
