@@ -96,7 +96,7 @@ struct trapscope_pte_format {
 struct trapscope_idtr {
 	u64 base;
 	u16 limit;
-	/* CR4.VMXE: VM exits leave a limit of 0xffff. */
+	/* The CPU has VMX: VM exits leave a limit of 0xffff. */
 	bool vmx;
 	/* A KVM guest whose async page faults come as interrupts. */
 	bool async_pf;

@@ -133,4 +133,5 @@ find_outputs()
 	module=$cache/module-$key
 	in_tree=$cache/in-tree-$key
 	tests=$cache/tests-$(printf '%s\n' "$repo" | short_hash)
+	tests_modules=$cache/tests-modules-$key
 }

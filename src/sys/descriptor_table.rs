@@ -23,7 +23,7 @@ use kernel::{
 pub(crate) struct CpuIdtr {
     /// The register.
     pub(crate) idtr: Idtr,
-    /// CR4.VMXE is set: VM exits leave a limit of 0xffff.
+    /// The CPU has VMX: VM exits leave a limit of 0xffff.
     pub(crate) vmx: bool,
     /// It is a KVM guest's, with async page faults on.
     pub(crate) async_page_faults: bool,
