@@ -39,6 +39,7 @@
 #include <asm/desc.h>
 #include <asm/mem_encrypt.h>
 #include <asm/msr.h>
+#include <asm/special_insns.h>
 
 #include "shim.h"
 
@@ -443,6 +444,7 @@ void trapscope_read_own_idtr(struct trapscope_idtr *out)
 	out->base = idtr.address;
 	out->limit = idtr.size;
 	out->vmx = cpu_feature_enabled(X86_FEATURE_VMX);
+	out->vmx_on = __read_cr4() & X86_CR4_VMXE;
 	out->async_pf = async_page_faults_on();
 }
 

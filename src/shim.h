@@ -98,6 +98,8 @@ struct trapscope_idtr {
 	u16 limit;
 	/* The CPU has VMX: VM exits leave a limit of 0xffff. */
 	bool vmx;
+	/* CR4.VMXE: VM exits may come, and load the base that KVM knows. */
+	bool vmx_on;
 	/* A KVM guest whose async page faults come as interrupts. */
 	bool async_pf;
 };

@@ -19,6 +19,11 @@ pub(crate) enum Refusal {
         /// The CPU.
         cpu: u32,
     },
+    /// A CPU's limit is not the kernel's, so that it could not be put back.
+    Limit {
+        /// The CPU.
+        cpu: u32,
+    },
     /// A VM exit on this CPU would load the old base.
     Vmx {
         /// The CPU.
@@ -38,9 +43,10 @@ impl Refusal {
     pub(crate) fn errno(self) -> Error {
         match self {
             Refusal::PageTableIsolation | Refusal::Fred | Refusal::XenPv => EOPNOTSUPP,
-            Refusal::ForeignTable { .. } | Refusal::Vmx { .. } | Refusal::NotSwitched { .. } => {
-                EBUSY
-            }
+            Refusal::ForeignTable { .. }
+            | Refusal::Limit { .. }
+            | Refusal::Vmx { .. }
+            | Refusal::NotSwitched { .. } => EBUSY,
             Refusal::Kernel(error) => error,
         }
     }
@@ -52,6 +58,7 @@ impl Refusal {
             Refusal::Fred => "fred",
             Refusal::XenPv => "xen-pv",
             Refusal::ForeignTable { .. } => "foreign-table",
+            Refusal::Limit { .. } => "limit",
             Refusal::Vmx { .. } => "vmx",
             Refusal::NotSwitched { .. } => "not-switched",
             Refusal::Kernel(_) => "kernel",
@@ -71,6 +78,11 @@ impl fmt::Display for Refusal {
             Refusal::ForeignTable { cpu } => write!(
                 f,
                 "the table of CPU {cpu} is not the kernel's: see idt/check, and unload what changed it"
+            ),
+            Refusal::Limit { cpu } => write!(
+                f,
+                "CPU {cpu} has a limit that Linux does not set (VM exits do): take it offline and \
+                 online again, or reboot"
             ),
             Refusal::Vmx { cpu } => write!(
                 f,
@@ -115,11 +127,12 @@ impl OffBy {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 7] = [
+    const ALL: [Refusal; 8] = [
         Refusal::PageTableIsolation,
         Refusal::Fred,
         Refusal::XenPv,
         Refusal::ForeignTable { cpu: 1 },
+        Refusal::Limit { cpu: 1 },
         Refusal::Vmx { cpu: 2 },
         Refusal::NotSwitched { cpu: 3 },
         Refusal::Kernel(ENOMEM),
@@ -140,7 +153,7 @@ mod tests {
     fn what_can_pass_is_busy_and_what_can_not_is_unsupported() {
         let errnos = ALL.map(Refusal::errno);
         let wanted = [
-            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, ENOMEM,
+            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, EBUSY, ENOMEM,
         ];
         assert!(errnos == wanted);
     }

@@ -150,10 +150,12 @@ fn switch_on() -> Result<On, Refusal> {
     }
     let kernels = second_idt::kernels_base();
     each_cpu(|cpu, idtr| {
-        if idtr.vmx {
+        if idtr.vmx_on {
             Err(Refusal::Vmx { cpu })
-        } else if idtr.idtr.base != kernels || idtr.idtr.limit != LIMIT {
+        } else if idtr.idtr.base != kernels {
             Err(Refusal::ForeignTable { cpu })
+        } else if idtr.idtr.limit != LIMIT {
+            Err(Refusal::Limit { cpu })
         } else {
             Ok(())
         }

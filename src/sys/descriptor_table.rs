@@ -25,6 +25,8 @@ pub(crate) struct CpuIdtr {
     pub(crate) idtr: Idtr,
     /// The CPU has VMX: VM exits leave a limit of 0xffff.
     pub(crate) vmx: bool,
+    /// VMX is in use: VM exits load the base that KVM knows.
+    pub(crate) vmx_on: bool,
     /// It is a KVM guest's, with async page faults on.
     pub(crate) async_page_faults: bool,
 }
@@ -37,6 +39,7 @@ impl CpuIdtr {
                 limit: raw.limit,
             },
             vmx: raw.vmx,
+            vmx_on: raw.vmx_on,
             async_page_faults: raw.async_pf,
         }
     }

@@ -180,7 +180,7 @@ unsafe extern "C" fn online(cpu: c_uint) -> c_int {
     let ours = base(OURS.load(Ordering::Acquire), cpu);
     let _off = local_interrupt_disable();
     let now = descriptor_table::read_own_idtr();
-    if now.idtr.base == kernels && now.idtr.limit == LIMIT && !now.vmx {
+    if now.idtr.base == kernels && now.idtr.limit == LIMIT && !now.vmx_on {
         // SAFETY: Interrupts are off; the tables stay until the state is removed.
         unsafe { load(ours) };
     }
