@@ -575,12 +575,16 @@ void trapscope_free_read_only(void *alias, void *writable, unsigned int count)
 	free_pages_exact(writable, count * PAGE_SIZE);
 }
 
-/* Calls @online on every CPU; the state to remove, or an errno. */
+/*
+ * Calls @online on every CPU; the state to remove, or an errno. The caller has
+ * the lock of CPU hotplug.
+ */
 int trapscope_setup_cpus(int (*online)(unsigned int cpu),
 			 int (*offline)(unsigned int cpu))
 {
-	return cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "trapscope:trace_idt",
-				 online, offline);
+	return cpuhp_setup_state_cpuslocked(CPUHP_AP_ONLINE_DYN,
+					    "trapscope:trace_idt", online,
+					    offline);
 }
 
 const char *trapscope_module_name(void *module)

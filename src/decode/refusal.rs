@@ -29,6 +29,8 @@ pub(crate) enum Refusal {
         /// The CPU.
         cpu: u32,
     },
+    /// kvm_intel is about to take the base that VM exits will load.
+    KvmIntel,
     /// A CPU did not take it.
     NotSwitched {
         /// The CPU.
@@ -46,6 +48,7 @@ impl Refusal {
             Refusal::ForeignTable { .. }
             | Refusal::Limit { .. }
             | Refusal::Vmx { .. }
+            | Refusal::KvmIntel
             | Refusal::NotSwitched { .. } => EBUSY,
             Refusal::Kernel(error) => error,
         }
@@ -60,6 +63,7 @@ impl Refusal {
             Refusal::ForeignTable { .. } => "foreign-table",
             Refusal::Limit { .. } => "limit",
             Refusal::Vmx { .. } => "vmx",
+            Refusal::KvmIntel => "kvm_intel",
             Refusal::NotSwitched { .. } => "not-switched",
             Refusal::Kernel(_) => "kernel",
         }
@@ -88,6 +92,7 @@ impl fmt::Display for Refusal {
                 f,
                 "VMX is in use on CPU {cpu}, and VM exits load the old table: unload kvm_intel"
             ),
+            Refusal::KvmIntel => f.write_str("kvm_intel is being loaded: try again after that"),
             Refusal::NotSwitched { cpu } => {
                 write!(f, "CPU {cpu} did not take it: see idt/idtr, then try again")
             }
@@ -127,13 +132,14 @@ impl OffBy {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 8] = [
+    const ALL: [Refusal; 9] = [
         Refusal::PageTableIsolation,
         Refusal::Fred,
         Refusal::XenPv,
         Refusal::ForeignTable { cpu: 1 },
         Refusal::Limit { cpu: 1 },
         Refusal::Vmx { cpu: 2 },
+        Refusal::KvmIntel,
         Refusal::NotSwitched { cpu: 3 },
         Refusal::Kernel(ENOMEM),
     ];
@@ -153,7 +159,7 @@ mod tests {
     fn what_can_pass_is_busy_and_what_can_not_is_unsupported() {
         let errnos = ALL.map(Refusal::errno);
         let wanted = [
-            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, EBUSY, ENOMEM,
+            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, ENOMEM,
         ];
         assert!(errnos == wanted);
     }

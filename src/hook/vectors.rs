@@ -17,6 +17,7 @@ use crate::{
     inspect::idt::Cpu,
     sys::{
         clock,
+        cpus::CpusHeld,
         descriptor_table,
         kernel_info,
         notifier::Listener,
@@ -69,6 +70,16 @@ pub(crate) struct State {
     /// What switched it off last.
     pub(crate) off_by: Option<OffBy>,
     pub(crate) counts: VectorCounts,
+    /// kvm_intel is about to read IDTR, and must not find ours.
+    kvm_intel_comes: bool,
+}
+
+impl State {
+    fn switch_off(&mut self, by: OffBy) {
+        if self.on.take().is_some() {
+            self.off_by = Some(by);
+        }
+    }
 }
 
 /// The switch.
@@ -88,6 +99,7 @@ impl VectorTrace {
             refused: None,
             off_by: None,
             counts: VectorCounts::new()?,
+            kvm_intel_comes: false,
         };
         Arc::pin_init(
             pin_init!(Self {
@@ -110,8 +122,12 @@ impl VectorTrace {
         if state.on.is_some() {
             return Ok(());
         }
-        state.counts.restart();
-        match switch_on() {
+        let result = if state.kvm_intel_comes {
+            Err(Refusal::KvmIntel)
+        } else {
+            switch_on(&mut state.counts)
+        };
+        match result {
             Ok(on) => {
                 state.on = Some(on);
                 state.refused = None;
@@ -126,10 +142,19 @@ impl VectorTrace {
 
     /// Puts the kernel's table back on every CPU. Sleeps.
     pub(crate) fn switch_off(&self, by: OffBy) {
+        self.state.lock().switch_off(by);
+    }
+
+    /// Switches off, and keeps it so until `kvm_intel_settled()`. Sleeps.
+    fn kvm_intel_comes(&self) {
         let mut state = self.state.lock();
-        if state.on.take().is_some() {
-            state.off_by = Some(by);
-        }
+        state.switch_off(OffBy::KvmIntel);
+        state.kvm_intel_comes = true;
+    }
+
+    /// From here on, CR4 tells whether VMX is in use.
+    fn kvm_intel_settled(&self) {
+        self.state.lock().kvm_intel_comes = false;
     }
 
     /// Sets all counts to zero. Sleeps.
@@ -138,7 +163,7 @@ impl VectorTrace {
     }
 }
 
-fn switch_on() -> Result<On, Refusal> {
+fn switch_on(counts: &mut VectorCounts) -> Result<On, Refusal> {
     if descriptor_table::fred() {
         return Err(Refusal::Fred);
     }
@@ -148,6 +173,8 @@ fn switch_on() -> Result<On, Refusal> {
     if descriptor_table::page_table_isolation() {
         return Err(Refusal::PageTableIsolation);
     }
+    // A CPU on its way to or from a table would look like one that has another.
+    let cpus = CpusHeld::new();
     let kernels = second_idt::kernels_base();
     each_cpu(|cpu, idtr| {
         if idtr.vmx_on {
@@ -160,18 +187,22 @@ fn switch_on() -> Result<On, Refusal> {
             Ok(())
         }
     })?;
+    // The counts of last time can be read until there are new ones.
+    counts.restart();
     let on = On {
-        idt: SecondIdt::load().map_err(Refusal::Kernel)?,
+        idt: SecondIdt::load(&cpus).map_err(Refusal::Kernel)?,
         since_ns: clock::now_ns(),
     };
-    each_cpu(|cpu, idtr| {
+    let verdict = each_cpu(|cpu, idtr| {
         if idtr.idtr.base == on.idt.base(cpu) && idtr.idtr.limit == LIMIT {
             Ok(())
         } else {
             Err(Refusal::NotSwitched { cpu })
         }
-    })?;
-    Ok(on)
+    });
+    // Taking the second table away again waits for the CPUs.
+    drop(cpus);
+    verdict.map(|()| on)
 }
 
 /// Asks every CPU that is online for its IDTR.
@@ -186,13 +217,22 @@ fn each_cpu(
     Ok(())
 }
 
+/// The module that keeps the base it finds, for VM exits.
+const KVM_INTEL: &CStr = c"kvm_intel";
+
 /// Switches off before what the second table would not survive.
 pub(crate) struct Caution(pub(crate) Arc<VectorTrace>);
 
 impl Listener for Caution {
     fn module_comes(&self, name: &CStr) {
-        if name == c"kvm_intel" {
-            self.0.switch_off(OffBy::KvmIntel);
+        if name == KVM_INTEL {
+            self.0.kvm_intel_comes();
+        }
+    }
+
+    fn module_is_settled(&self, name: &CStr) {
+        if name == KVM_INTEL {
+            self.0.kvm_intel_settled();
         }
     }
 

@@ -56,8 +56,9 @@ pub(crate) enum Finding {
 
 /// Compares a snapshot with the baseline, and with what Linux 7.3 has.
 ///
-/// On a CPU that uses the second table, `on`, that is what is looked for, and the
-/// kernel's handlers behind its stubs. Fails with `ENOMEM`. Sleeps.
+/// On a CPU that uses the second table, `on`, that is what is looked for. Of gates
+/// that lead to its stubs the kernel's handler behind them counts, in whatever
+/// table they are. Fails with `ENOMEM`. Sleeps.
 pub(crate) fn findings(
     baseline: &Baseline,
     on: Option<&On>,
@@ -68,8 +69,8 @@ pub(crate) fn findings(
     for cpu in &now.cpus {
         let Some(live) = cpu.idtr else { continue };
         let known = baseline.of(cpu.number);
-        let on = on.filter(|on| on.uses(cpu));
-        idtr(cpu.number, known, on, live, &layout, &mut findings)?;
+        let user = on.filter(|on| on.uses(cpu));
+        idtr(cpu.number, known, user, live, &layout, &mut findings)?;
         let Some(table) = now.table(live.idtr) else {
             continue;
         };

@@ -6,6 +6,7 @@
 
 pub(crate) mod atomic;
 pub(crate) mod clock;
+pub(crate) mod cpus;
 pub(crate) mod debugfs;
 pub(crate) mod descriptor_table;
 pub(crate) mod functions;

@@ -23,6 +23,9 @@ pub(crate) trait Listener: Send + Sync {
     /// A module was loaded, and its initialisation comes next.
     fn module_comes(&self, name: &CStr);
 
+    /// The initialisation of a module is over, one way or the other; or it goes.
+    fn module_is_settled(&self, name: &CStr);
+
     /// The machine is about to suspend, hibernate, or resume from an image.
     fn machine_sleeps(&self);
 }
@@ -105,13 +108,15 @@ unsafe extern "C" fn module_news<L: Listener>(
     state: c_ulong,
     module: *mut c_void,
 ) -> c_int {
+    let block = Opaque::cast_from(block.cast_const());
+    // SAFETY: The block is a field of a pinned notifier, by the caller.
+    let this = unsafe { &*kernel::container_of!(block, Notifier<L>, modules) };
+    // SAFETY: The chain hands over a live module, whose name stays.
+    let name = unsafe { CStr::from_char_ptr(bindings::trapscope_module_name(module)) };
     if state as bindings::module_state == bindings::module_state_MODULE_STATE_COMING {
-        let block = Opaque::cast_from(block.cast_const());
-        // SAFETY: The block is a field of a pinned notifier, by the caller.
-        let this = unsafe { &*kernel::container_of!(block, Notifier<L>, modules) };
-        // SAFETY: The chain hands over a live module, whose name stays.
-        let name = unsafe { CStr::from_char_ptr(bindings::trapscope_module_name(module)) };
         this.listener.module_comes(name);
+    } else {
+        this.listener.module_is_settled(name);
     }
     bindings::NOTIFY_DONE as c_int
 }

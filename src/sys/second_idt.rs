@@ -20,6 +20,7 @@ use crate::{
             AtomicU64,
             Ordering, //
         },
+        cpus::CpusHeld,
         descriptor_table,
         kernel_info,
         read_only::{
@@ -77,14 +78,15 @@ pub(crate) fn possible() -> bool {
 
 impl SecondIdt {
     /// Makes the tables from the kernel's, and switches every CPU to them; those
-    /// that come online later too.
+    /// that come online later too. No value of this type may go while the CPUs are
+    /// held.
     ///
     /// A CPU whose IDTR is not the kernel's, or on which VMX is in use, is left
     /// alone: look at each. Fails with `EBUSY` if there is a second table
     /// already, `EOPNOTSUPP` where it can't be right ([`possible`]), `EFAULT` if
     /// the kernel's table can't be read, with `ENOMEM`, or with the errno of
-    /// `cpuhp_setup_state()`. Sleeps.
-    pub(crate) fn load() -> Result<Self> {
+    /// `cpuhp_setup_state_cpuslocked()`. Sleeps.
+    pub(crate) fn load(_cpus: &CpusHeld) -> Result<Self> {
         if !possible() {
             return Err(EOPNOTSUPP);
         }
