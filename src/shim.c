@@ -5,6 +5,7 @@
  * No decisions here: each function hands over facts, Rust says what they mean.
  */
 
+#include <linux/capability.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
@@ -510,13 +511,15 @@ bool trapscope_xen_pv(void)
 }
 
 /*
- * kptr_restrict is not exported, but %pK follows it: where it hides addresses
- * it prints zeros.
+ * The rule of kallsyms_show_value(). kptr_restrict is not exported, but %pK
+ * follows it: where it hides addresses it prints zeros.
  */
 bool trapscope_addresses_hidden(void)
 {
 	char text[2 * sizeof(void *) + 1];
 
+	if (!capable_noaudit(CAP_SYSLOG))
+		return true;
 	snprintf(text, sizeof(text), "%pK", (void *)PAGE_OFFSET);
 	return strspn(text, "0") == strlen(text);
 }
