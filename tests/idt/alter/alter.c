@@ -58,6 +58,16 @@ static void load_idtr(void *dtr)
 	native_load_idt(dtr);
 }
 
+/* Unless somebody did so already: what was there before may be gone by now. */
+static void put_back(void *unused)
+{
+	struct desc_ptr now;
+
+	store_idt(&now);
+	if (now.address == after.address && now.size == after.size)
+		native_load_idt(&before);
+}
+
 /* Only what does no harm if the vector comes, or for one that never does. */
 static int alter(gate_desc *gate)
 {
@@ -161,7 +171,7 @@ static void __exit alter_exit(void)
 	 * A processor that went off meanwhile came back with the kernel's IDTR. One
 	 * that answers is not inside altered(), which runs with interrupts off.
 	 */
-	smp_call_function_single(cpu, load_idtr, &before, 1);
+	smp_call_function_single(cpu, put_back, NULL, 1);
 	vfree(copy);
 }
 module_exit(alter_exit);
