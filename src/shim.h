@@ -96,7 +96,7 @@ struct trapscope_pte_format {
 struct trapscope_idtr {
 	u64 base;
 	u16 limit;
-	/* The CPU has VMX: VM exits leave a limit of 0xffff. */
+	/* The CPU has VMX: VM exits may have left a limit of 0xffff. */
 	bool vmx;
 	/* CR4.VMXE: VM exits may come, and load the base that KVM knows. */
 	bool vmx_on;
