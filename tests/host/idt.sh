@@ -9,6 +9,8 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/ktap.sh
 . tests/lib/ktap.sh
+# shellcheck source=tests/host/idt/held
+. tests/host/idt/held
 
 # Name, processor, how many, levels of its page tables, KASLR; then the arguments of
 # the module that alters a table. Each value comes with two others at least.
@@ -50,37 +52,12 @@ address() {
 	echo "0x$(awk -v name="$1" '$3 == name { print $1 }' "$work/nm")"
 }
 
-# part NAME FILE: what the guest printed under "== NAME"
-part() {
-	awk -v name="$1" '/^== / { on = $2 == name; next } on' "$2"
-}
-
 # watch NAME CPU NUMBER LEVELS KASLR [PARAMETER...]: a guest, until it has ended
 watch() {
-	local folder=$work/$1 append='' pid
+	local append=''
 	[ "$5" = on ] || append=nokaslr
-	mkdir "$folder"
-	mkfifo "$folder/hold.in" "$folder/hold.out"
-	: >"$folder/out"
-	scripts/vm exec --cpu "$2" --smp "$3" --append "$append" \
-		--qemu -monitor --qemu "unix:$folder/monitor,server=on,wait=off" \
-		--qemu -serial --qemu "pipe:$folder/hold" \
-		--add tests/host/idt/show --add "$altering" \
-		-- "sh /show ${*:6}" >"$folder/out" 2>"$folder/err" &
-	pid=$!
-	# shellcheck disable=SC2064 # this one
-	trap "kill $pid" TERM
-	until grep -qx '== held' "$folder/out"; do
-		kill -0 "$pid" 2>/dev/null || break
-		sleep 0.1
-	done
-	if kill -0 "$pid" 2>/dev/null; then
-		look "$folder" >>"$folder/err" 2>&1
-		# Both ways, or this would wait for a QEMU that is no more.
-		echo go 1<>"$folder/hold.in"
-	fi
-	wait "$pid"
-	echo $? >"$folder/status"
+	held_guest "$work/$1" look --cpu "$2" --smp "$3" --append "$append" \
+		--add tests/host/idt/show --add "$altering" -- "sh /show ${*:6}"
 }
 
 # look FOLDER: asks the monitor, works out what trapscope should have said
