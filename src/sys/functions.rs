@@ -279,6 +279,8 @@ unsafe impl Returns for ExpandDownwards {
 
 /// A fault that handle_mm_fault() does not get, or that it failed.
 pub(crate) struct BadArea {
+    /// Whether it was user mode that faulted.
+    pub(crate) user_mode: bool,
     /// The address, not rounded.
     pub(crate) address: u64,
     /// The #PF error code.
@@ -287,8 +289,15 @@ pub(crate) struct BadArea {
 
 impl BadArea {
     /// Reads the arguments that both functions below begin with.
-    fn of(registers: &Registers) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// The registers are those at the entry of one of them.
+    unsafe fn of(registers: &Registers) -> Self {
+        // SAFETY: By the caller, the first argument points at live registers.
+        let faulted = unsafe { Registers::from_raw(registers.argument(0) as *mut _) };
         Self {
+            user_mode: faulted.user_mode(),
             error_code: registers.argument(1) as u64,
             address: registers.argument(2) as u64,
         }
@@ -307,7 +316,8 @@ unsafe impl Function for BadAreaNosemaphore {
     type Entry<'a> = BadArea;
 
     unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
-        BadArea::of(registers)
+        // SAFETY: By the caller.
+        unsafe { BadArea::of(registers) }
     }
 }
 
@@ -323,6 +333,7 @@ unsafe impl Function for BadAreaAccessError {
     type Entry<'a> = BadArea;
 
     unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
-        BadArea::of(registers)
+        // SAFETY: By the caller.
+        unsafe { BadArea::of(registers) }
     }
 }

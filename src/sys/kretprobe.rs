@@ -60,6 +60,13 @@ impl Registers {
         }
     }
 
+    /// Tells whether they are user mode's: `user_mode()`.
+    pub(super) fn user_mode(&self) -> bool {
+        // SAFETY: Live registers (type invariant); all views of the word are
+        // valid for any bits.
+        unsafe { (*self.0.get()).__bindgen_anon_1.cs & 3 != 0 }
+    }
+
     /// Returns the value that a function returns.
     #[inline]
     pub(super) fn return_value(&self) -> usize {
