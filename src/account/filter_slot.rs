@@ -80,8 +80,13 @@ impl FilterSlot {
         }
     }
 
-    /// Returns the filter, or `None` if everything counts.
+    /// Tells whether there is a filter.
     #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.current.load(Ordering::Relaxed) != 0
+    }
+
+    /// Returns the filter, or `None` if everything counts.
     pub(crate) fn get(&self) -> Option<Filter> {
         match self.current.load(Ordering::Acquire) {
             0 => None,

@@ -8,7 +8,10 @@ use super::names::{
     NO_NAME, //
 };
 use crate::{
-    decode::class::Class,
+    decode::{
+        class::Class,
+        classify::VmaTraits, //
+    },
     sys::{
         atomic::{
             AtomicU32,
@@ -32,8 +35,7 @@ use kernel::prelude::*;
 /// but its class is not named.
 pub(crate) const CLASSES: usize = 9;
 
-const PERMISSIONS: u32 = 0xff;
-const KIND_SHIFT: u32 = 8;
+const KIND_SHIFT: u32 = 16;
 
 const COUNT_BITS: u32 = 56;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
@@ -45,8 +47,8 @@ const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 pub(super) struct Row {
     /// Rises each time the place changes hands.
     pub(super) generation: AtomicU32,
-    /// Permissions, and the kind of name above [`KIND_SHIFT`].
-    flags: AtomicU32,
+    /// [`VmaTraits`], and the kind of name above [`KIND_SHIFT`].
+    traits: AtomicU32,
     device: AtomicU32,
     name: AtomicU32,
     pid: AtomicU32,
@@ -54,14 +56,16 @@ pub(super) struct Row {
     started: AtomicU32,
     start: AtomicU64,
     end: AtomicU64,
+    /// [`Vma::flags`]
+    flags: AtomicU64,
+    /// [`Vma::identity`]
+    identity: AtomicU64,
     /// In pages.
     offset: AtomicU64,
     inode: AtomicU64,
     comm: [AtomicU64; 2],
     /// When the mapping ended, in nanoseconds.
     ended: AtomicU64,
-    /// [`Vma::identity`]
-    identity: AtomicU64,
     major: AtomicU64,
     retries: AtomicU64,
     /// A class, counted from one, in the upper byte; its count below.
@@ -79,7 +83,8 @@ pub(crate) struct RowCopy {
     pub(crate) ended: u64,
     pub(crate) start: u64,
     pub(crate) end: u64,
-    pub(crate) flags: u32,
+    /// [`Vma::flags`]
+    pub(crate) flags: u64,
     /// In bytes.
     pub(crate) offset: u64,
     device: u32,
@@ -131,18 +136,19 @@ impl Row {
     pub(super) const fn new() -> Self {
         Self {
             generation: AtomicU32::new(0),
-            flags: AtomicU32::new(0),
+            traits: AtomicU32::new(0),
             device: AtomicU32::new(0),
             name: AtomicU32::new(NO_NAME),
             pid: AtomicU32::new(0),
             started: AtomicU32::new(0),
             start: AtomicU64::new(0),
             end: AtomicU64::new(0),
+            flags: AtomicU64::new(0),
+            identity: AtomicU64::new(0),
             offset: AtomicU64::new(0),
             inode: AtomicU64::new(0),
             comm: [const { AtomicU64::new(0) }; 2],
             ended: AtomicU64::new(0),
-            identity: AtomicU64::new(0),
             major: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             classes: [const { AtomicU64::new(0) }; CLASSES],
@@ -169,9 +175,24 @@ impl Row {
     }
 
     /// Adds one completed fault; `false` if the row changed hands meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count(&self, class: Class) -> bool {
         let tag = (class.index() as u64 + 1) << COUNT_BITS;
+        let [first, ..] = &self.classes;
+        if first.load(Ordering::Relaxed) & !COUNT_MASK == tag {
+            let before = first.fetch_add(1, Ordering::Relaxed);
+            if before & !COUNT_MASK == tag {
+                return true;
+            }
+            first.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.count_further(tag)
+    }
+
+    /// [`Self::count`] for all but the class that came first.
+    #[inline(never)]
+    fn count_further(&self, tag: u64) -> bool {
         for slot in &self.classes {
             let mut word = slot.load(Ordering::Relaxed);
             if word == 0 {
@@ -206,23 +227,26 @@ impl Row {
     /// Tells whether this can be the row of a VMA that has its object: a
     /// guard for the time in which nobody heard of the end of VMAs, because
     /// all kprobes were off.
-    #[inline]
     pub(super) fn fits(&self, vma: &Vma) -> bool {
         let (start, end) = vma.range();
         load(&self.identity) == vma.identity()
             && (start < load(&self.end) && load(&self.start) < end || vma.grows_down())
     }
 
-    /// Writes what the VMA says of itself, if that changed.
-    #[inline]
-    pub(super) fn refresh(&self, vma: &Vma, names: &Names) {
+    /// Tells whether the row says what the VMA says of itself.
+    #[inline(always)]
+    pub(super) fn is_current(&self, vma: &Vma) -> bool {
         let (start, end) = vma.range();
-        if load(&self.start) != start
-            || load(&self.end) != end
-            || (self.flags.load(Ordering::Relaxed) ^ vma.flags()) & PERMISSIONS != 0
-        {
-            self.describe(vma, names);
-        }
+        load(&self.start) == start
+            && load(&self.end) == end
+            && self.flags.load(Ordering::Acquire) == vma.flags()
+            && load(&self.identity) == vma.identity()
+    }
+
+    /// Returns the traits of the VMA, for which the row is current.
+    #[inline(always)]
+    pub(super) fn traits(&self) -> VmaTraits {
+        VmaTraits::from_raw(self.traits.load(Ordering::Relaxed) as u16)
     }
 
     /// Writes down what the VMA says of itself, and who owns it.
@@ -235,11 +259,13 @@ impl Row {
         self.offset.store(backing.offset_pages, Ordering::Relaxed);
         self.inode.store(backing.inode, Ordering::Relaxed);
         self.device.store(backing.device, Ordering::Relaxed);
-        self.identity.store(vma.identity(), Ordering::Relaxed);
-        self.flags.store(
-            vma.flags() & PERMISSIONS | (backing.kind as u32) << KIND_SHIFT,
+        self.traits.store(
+            u32::from(vma.traits().raw()) | (backing.kind as u32) << KIND_SHIFT,
             Ordering::Relaxed,
         );
+        self.identity.store(vma.identity(), Ordering::Relaxed);
+        // Last: who finds the flags right takes the traits for right.
+        self.flags.store(vma.flags(), Ordering::Release);
         if backing.kind == Kind::Named && self.name.load(Ordering::Relaxed) == NO_NAME {
             let name = names.take(vma, &backing.name_key);
             let before =
@@ -314,7 +340,7 @@ impl Row {
     /// Takes over all that another row has, and leaves it empty.
     pub(super) fn take_over(&self, other: &Row) {
         let words = [
-            (&self.flags, &other.flags),
+            (&self.traits, &other.traits),
             (&self.device, &other.device),
             (&self.pid, &other.pid),
             (&self.started, &other.started),
@@ -331,6 +357,7 @@ impl Row {
             (&self.end, &other.end),
             (&self.offset, &other.offset),
             (&self.inode, &other.inode),
+            (&self.flags, &other.flags),
             (&self.identity, &other.identity),
             (&self.ended, &other.ended),
         ];
@@ -357,7 +384,7 @@ impl Row {
                 .and_then(Class::from_index);
             *copy = (class, word & COUNT_MASK);
         }
-        let flags = self.flags.load(Ordering::Relaxed);
+        let kind = self.traits.load(Ordering::Relaxed) >> KIND_SHIFT;
         let mut name = [0; names::LENGTH];
         RowCopy {
             live,
@@ -367,7 +394,7 @@ impl Row {
             ended: load(&self.ended),
             start: load(&self.start),
             end: load(&self.end),
-            flags,
+            flags: load(&self.flags),
             offset: load(&self.offset) << 12,
             device: self.device.load(Ordering::Relaxed),
             inode: load(&self.inode),
@@ -375,7 +402,7 @@ impl Row {
             retries: load(&self.retries),
             classes,
             unnamed: load(&self.unnamed),
-            kind: match flags >> KIND_SHIFT {
+            kind: match kind {
                 kind if kind == Kind::Heap as u32 => Kind::Heap,
                 kind if kind == Kind::Stack as u32 => Kind::Stack,
                 kind if kind == Kind::Named as u32 => Kind::Named,

@@ -19,7 +19,10 @@ use super::{
     },
 };
 use crate::{
-    decode::class::Class,
+    decode::{
+        class::Class,
+        classify::VmaTraits, //
+    },
     sys::{
         atomic::{
             AtomicBool,
@@ -36,7 +39,7 @@ use crate::{
 use core::mem::size_of;
 use kernel::prelude::*;
 
-/// Places in which the row of a VMA may be: eight cache lines of keys.
+/// Places in which the row of a VMA may be.
 const WINDOW: usize = 64;
 
 /// Places that are tried for a row that is in the way of another.
@@ -57,14 +60,20 @@ const GONE: usize = 1;
 const MAKING: usize = 2;
 const LEAVING: usize = GONE | MAKING;
 
-// A row and its key: what a mapping costs.
-const _: () = assert!(size_of::<Row>() + size_of::<AtomicUsize>() <= 192);
 
 /// A row that was found, for as long as its place does not change hands.
 #[derive(Clone, Copy)]
 pub(crate) struct RowRef {
     place: u32,
     generation: u32,
+}
+
+impl RowRef {
+    /// Stands for no row.
+    pub(crate) const NONE: Self = Self {
+        place: u32::MAX,
+        generation: 0,
+    };
 }
 
 /// How full the table is.
@@ -152,13 +161,17 @@ impl Rows {
         Some((self.keys.get(place)?, self.rows.get(place)?))
     }
 
+    /// Returns the first place where the row of a VMA may be.
+    #[inline(always)]
+    fn home(&self, vma: VmaId) -> usize {
+        let hash = (vma.raw() as u64 >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        (hash as usize).wrapping_mul(self.keys.len()) >> 32
+    }
+
     /// Returns the places of a VMA's window, in order.
-    #[inline]
     fn window(&self, vma: VmaId) -> impl Iterator<Item = (usize, &AtomicUsize)> {
         let count = self.keys.len();
-        let hash = (vma.raw() as u64 >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        // Aligned to a cache line of keys.
-        let home = ((hash as usize * count) >> 32) & !7;
+        let home = self.home(vma);
         (home..home + WINDOW.min(count)).filter_map(move |place| {
             let place = if place < count { place } else { place - count };
             Some((place, self.keys.get(place)?))
@@ -169,7 +182,6 @@ impl Rows {
     ///
     /// A free place never comes back before the next reset, so that no row of
     /// this VMA can be behind one.
-    #[inline]
     fn find(&self, vma: VmaId) -> Found {
         let mut gone = None;
         for (place, key) in self.window(vma) {
@@ -187,12 +199,39 @@ impl Rows {
         gone.map_or(Found::Full, |place| Found::Place(place, GONE))
     }
 
-    /// Returns the row of a VMA, and makes it if there is none.
+    /// Returns the row of a VMA, and makes it if there is none; and the VMA's
+    /// traits.
     ///
-    /// `None` if the table is full around its place, or not open. On the fault
-    /// path: no lock, no allocation.
-    #[inline]
-    pub(crate) fn get(&self, vma: &Vma) -> Option<RowRef> {
+    /// [`RowRef::NONE`] if the table is full around its place, or not open. On
+    /// the fault path: no lock, no allocation.
+    #[inline(always)]
+    pub(crate) fn get(&self, vma: &Vma) -> (RowRef, VmaTraits) {
+        // Most are found at once.
+        let (id, place) = (vma.id(), self.home(vma.id()));
+        if let Some((key, row)) = self.at(place) {
+            let generation = row.generation.load(Ordering::Acquire);
+            if key.load(Ordering::Acquire) == id.raw() && row.is_current(vma) {
+                let at = RowRef {
+                    place: place as u32,
+                    generation,
+                };
+                return (at, row.traits());
+            }
+        }
+        self.look_for(vma)
+    }
+
+    /// [`Self::get`] where it takes more than a look.
+    #[inline(never)]
+    fn look_for(&self, vma: &Vma) -> (RowRef, VmaTraits) {
+        match self.settled(vma) {
+            Some((at, row)) => (at, row.traits()),
+            None => (RowRef::NONE, vma.traits()),
+        }
+    }
+
+    /// Returns the row of a VMA, made if there was none, and current.
+    fn settled(&self, vma: &Vma) -> Option<(RowRef, &Row)> {
         if !self.open.load(Ordering::Relaxed) {
             return None;
         }
@@ -209,21 +248,24 @@ impl Rows {
                 Found::Full => return None,
             };
             let (key, row) = self.at(place)?;
-            let generation = row.generation.load(Ordering::Relaxed);
+            let generation = row.generation.load(Ordering::Acquire);
             if key.load(Ordering::Acquire) != id.raw() {
                 // Another CPU is making it, at this moment.
                 core::hint::spin_loop();
                 continue;
             }
-            if !row.fits(vma) {
-                self.retire(key, row, id);
-                continue;
+            if !row.is_current(vma) {
+                if !row.fits(vma) {
+                    self.retire(key, row, id);
+                    continue;
+                }
+                row.describe(vma, &self.names);
             }
-            row.refresh(vma, &self.names);
-            return Some(RowRef {
+            let at = RowRef {
                 place: place as u32,
                 generation,
-            });
+            };
+            return Some((at, row));
         }
         None
     }
@@ -324,14 +366,14 @@ impl Rows {
     }
 
     /// Returns the row, if its place has not changed hands.
-    #[inline]
+    #[inline(always)]
     fn row(&self, at: RowRef) -> Option<&Row> {
         let row = self.rows.get(at.place as usize)?;
         (row.generation.load(Ordering::Relaxed) == at.generation).then_some(row)
     }
 
     /// Counts a completed fault; `false` if the row is not there any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn complete(&self, at: RowRef, class: Class, major: bool) -> bool {
         let Some(row) = self.row(at) else {
             return false;

@@ -59,6 +59,12 @@ impl VmaTraits {
         Self(raw)
     }
 
+    /// Returns the bits.
+    #[inline]
+    pub(crate) const fn raw(self) -> u16 {
+        self.0
+    }
+
     /// Returns whether the set has all traits of `other`.
     #[inline]
     pub(crate) const fn is(self, other: Self) -> bool {
@@ -156,7 +162,7 @@ impl Hint {
 ///
 /// `state` is what the page table says, and `grew` tells that the fault was below a stack, which
 /// was expanded for it.
-#[inline]
+#[inline(always)]
 pub(crate) fn at_entry(state: State, vma: VmaTraits, flags: FaultFlags, grew: bool) -> Hint {
     if grew {
         return Hint::Is(Class::StackGrowth);
@@ -182,7 +188,7 @@ pub(crate) fn at_entry(state: State, vma: VmaTraits, flags: FaultFlags, grew: bo
 }
 
 /// do_pte_missing(), create_huge_pmd() and hugetlb_no_page().
-#[inline]
+#[inline(always)]
 fn missing(level: Level, vma: VmaTraits, flags: FaultFlags) -> Hint {
     let shmem = vma.is(VmaTraits::SHMEM);
 

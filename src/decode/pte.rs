@@ -148,11 +148,17 @@ impl State {
     }
 }
 
+/// Returns whether an entry above PTE level leads to a table.
+#[inline]
+pub(crate) const fn leads_on(value: u64) -> bool {
+    value & (PRESENT | PSE) == PRESENT
+}
+
 /// Returns what a page-table entry says.
 ///
 /// `value` is the entry at which a walk stopped and `level` the level of that entry. A walk that
-/// stopped above PUD level passes 0 and [`Level::Pud`].
-#[inline]
+/// stopped above PUD level passes [`Level::Pud`].
+#[inline(always)]
 pub(crate) fn decode(value: u64, level: Level, format: &Format) -> State {
     // Huge pages that are being split are present while only PSE is left.
     let present = match level {
@@ -196,7 +202,7 @@ fn leaf(value: u64, level: Level, format: &Format) -> Leaf {
     }
 }
 
-#[inline]
+#[cold]
 fn not_present(value: u64, types: &SwapTypes) -> State {
     let kind = (value >> SWAP_TYPE_SHIFT) as u8;
 

@@ -20,18 +20,20 @@ use crate::{
         flags::{
             FaultFlags,
             VmFault, //
-        },
-        pte::Format, //
+        }, //
     },
     sys::{
-        clock,
+        clock::{
+            Reading,
+            Stopwatch, //
+        },
         functions::{
             FaultEntry,
             FaultExit,
             HandleMmFault, //
         },
         kretprobe,
-        page_table,
+        page_table::PageTables,
         task::TaskId, //
     },
 };
@@ -86,18 +88,23 @@ impl Message {
 /// On `handle_mm_fault()`.
 pub(crate) struct Fault {
     accounts: Arc<Accounts>,
-    format: Format,
+    tables: PageTables,
+    clock: Stopwatch,
 }
 
-/// What is kept from the entry of a call to its return.
+/// In [`Call::before`]: none was.
+const NO_FRAME: u64 = u64::MAX;
+
+/// What is kept from the entry of a call to its return: little, since it is
+/// written and read for each.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     address: u64,
     mm: usize,
-    entered_ns: u64,
-    /// The page frame that was mapped.
-    before: Option<u64>,
-    row: Option<RowRef>,
+    entered: Reading,
+    /// The page frame that was mapped, or [`NO_FRAME`].
+    before: u64,
+    row: RowRef,
     flags: FaultFlags,
     has_registers: bool,
     traits: VmaTraits,
@@ -111,16 +118,14 @@ impl Fault {
     pub(super) fn new(accounts: Arc<Accounts>) -> Self {
         Self {
             accounts,
-            format: page_table::format(),
+            tables: PageTables::new(),
+            clock: Stopwatch::new(),
         }
     }
 
     /// Takes what the task's last call left, if it is for this fault.
+    #[inline(never)]
     fn linked(&self, call: &FaultEntry<'_>, flags: FaultFlags) -> Option<Message> {
-        if flags.vma_lock() {
-            // Always the first attempt, and never below a stack.
-            return None;
-        }
         let link = self.accounts.links.take(TaskId::current())?;
         if link.address != call.address || link.mm != call.vma.mm_id() {
             return None;
@@ -134,7 +139,7 @@ impl Fault {
     }
 
     /// Tells whether the filter leaves a call out.
-    #[inline]
+    #[inline(never)]
     fn left_out(&self, call: &FaultEntry<'_>) -> bool {
         let Some(filter) = self.accounts.filter.get() else {
             return false;
@@ -146,12 +151,11 @@ impl Fault {
     }
 
     /// Counts an attempt that ended in VM_FAULT_RETRY.
+    #[cold]
     fn again(&self, call: &Call, result: VmFault) {
         let class = classify::on_retry(call.hint, result, call.traits, call.page_cache);
         self.accounts.totals.retry(class);
-        if let Some(row) = call.row {
-            self.accounts.rows.retry(row);
-        }
+        self.accounts.rows.retry(call.row);
         let stands = if class.survives_retry() {
             Some(class)
         } else {
@@ -168,6 +172,7 @@ impl Fault {
         }
     }
 
+    #[cold]
     fn link(&self, call: &Call, message: Message) {
         self.accounts.links.put(
             TaskId::current(),
@@ -180,17 +185,17 @@ impl Fault {
     }
 
     /// Counts a fault that is over.
+    #[inline(always)]
     fn over(&self, exit: &FaultExit<'_>, call: &Call, result: VmFault) {
-        let after = match exit.vma {
-            Some(vma) if call.hint.needs_after(result) => {
-                Some(vma.mapped(call.address, &self.format))
-            }
-            _ => None,
+        let class = match call.hint {
+            // As at_exit() says, in short.
+            Hint::Is(class) if !result.error() => class,
+            _ => self.answered(exit, call, result),
         };
-        let mut class = classify::at_exit(call.hint, result, call.before, after);
-        if !result.error() {
-            class = call.carried.unwrap_or(class);
-        }
+        let class = match call.carried {
+            Some(carried) if !result.error() => carried,
+            _ => class,
+        };
         let major = !result.error() && (result.major() || call.flags.tried());
         self.accounts.totals.complete(
             Outcome {
@@ -200,22 +205,41 @@ impl Fault {
                 major,
                 vma_lock: call.flags.vma_lock(),
             },
-            clock::now_ns().saturating_sub(call.entered_ns),
+            self.clock.since(call.entered),
         );
-        let rows = &self.accounts.rows;
-        let counted = call
-            .row
-            .is_some_and(|row| rows.complete(row, class, major))
-            // The row went while the call ran: the mapping has another now.
-            || exit
-                .vma
-                .and_then(|vma| rows.get(vma))
-                .is_some_and(|row| rows.complete(row, class, major));
-        if !counted {
-            self.accounts.outside.own(Own::WithoutRow);
+        if !self.accounts.rows.complete(call.row, class, major) {
+            self.complete_elsewhere(exit, class, major);
         }
         if class == Class::Sigsegv && call.has_registers {
             self.link(call, Message::Failed);
+        }
+    }
+}
+
+impl Fault {
+    /// Answers what the entry left as a question.
+    #[inline(never)]
+    fn answered(&self, exit: &FaultExit<'_>, call: &Call, result: VmFault) -> Class {
+        let after = match exit.vma {
+            Some(vma) if call.hint.needs_after(result) => {
+                Some(vma.mapped(call.address, call.traits, &self.tables))
+            }
+            _ => None,
+        };
+        let before = (call.before != NO_FRAME).then_some(call.before);
+        classify::at_exit(call.hint, result, before, after)
+    }
+
+    /// Counts a fault whose row went while the call ran: the mapping may have
+    /// another now.
+    #[cold]
+    fn complete_elsewhere(&self, exit: &FaultExit<'_>, class: Class, major: bool) {
+        let rows = &self.accounts.rows;
+        let counted = exit
+            .vma
+            .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
+        if !counted {
+            self.accounts.outside.own(Own::WithoutRow);
         }
     }
 }
@@ -224,9 +248,10 @@ impl kretprobe::Handler for Fault {
     type Target = HandleMmFault;
     type Data = Call;
 
+    #[inline(always)]
     fn entered(&self, call: FaultEntry<'_>) -> Option<Call> {
         let accounts = &*self.accounts;
-        if self.left_out(&call) {
+        if accounts.filter.is_on() && self.left_out(&call) {
             if !accounts.paused() {
                 accounts.outside.own(Own::Filtered);
             }
@@ -234,19 +259,24 @@ impl kretprobe::Handler for Fault {
         }
         accounts.outside.own(Own::Entered);
         let flags = FaultFlags::from_raw(call.flags);
-        let message = self.linked(&call, flags);
-        let traits = call.vma.traits();
-        let state = call.vma.mapped(call.address, &self.format);
+        let message = if flags.vma_lock() {
+            // Always the first attempt, and never below a stack.
+            None
+        } else {
+            self.linked(&call, flags)
+        };
+        let (row, traits) = if accounts.paused() {
+            (RowRef::NONE, call.vma.traits())
+        } else {
+            accounts.rows.get(call.vma)
+        };
+        let state = call.vma.mapped(call.address, traits, &self.tables);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
         Some(Call {
             address: call.address,
             mm: call.vma.mm_id(),
-            before: state.pfn(),
-            row: if accounts.paused() {
-                None
-            } else {
-                accounts.rows.get(call.vma)
-            },
+            before: state.pfn().unwrap_or(NO_FRAME),
+            row,
             flags,
             has_registers: call.has_registers,
             traits,
@@ -258,20 +288,21 @@ impl kretprobe::Handler for Fault {
                 Some(Message::Again { class, .. }) => Some(class),
                 _ => None,
             },
-            entered_ns: clock::now_ns(),
+            entered: self.clock.read(),
         })
     }
 
-    fn returned(&self, exit: FaultExit<'_>, call: Call) {
+    #[inline(always)]
+    fn returned(&self, exit: FaultExit<'_>, call: &Call) {
         self.accounts.outside.own(Own::Returned);
         if self.accounts.paused() {
             return;
         }
         let result = VmFault::from_raw(exit.result);
         if result.retry() {
-            self.again(&call, result);
+            self.again(call, result);
         } else {
-            self.over(&exit, &call, result);
+            self.over(&exit, call, result);
         }
     }
 }

@@ -45,7 +45,7 @@ impl kretprobe::Handler for Growth {
         })
     }
 
-    fn returned(&self, call: GrowthExit<'_>, before: Before) {
+    fn returned(&self, call: GrowthExit<'_>, before: &Before) {
         // It returns 0 also where another thread had been faster.
         if call.vma.range().0 < before.start {
             self.0.links.put(

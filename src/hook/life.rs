@@ -41,7 +41,7 @@ impl kretprobe::Handler for Copies {
         Some(())
     }
 
-    fn returned(&self, copied: Copied<'_>, (): ()) {
+    fn returned(&self, copied: Copied<'_>, _: &()) {
         if let Some(to) = copied.to {
             // A merge may leave the mapping in the object that it was in.
             if to.id() != copied.from && !self.0.paused() {

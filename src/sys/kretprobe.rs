@@ -92,7 +92,7 @@ pub(crate) trait Handler: Sync {
     /// Called at the return, on the same task, with what the entry kept.
     ///
     /// Preemption is off: no sleeping, no allocation.
-    fn returned(&self, call: <Self::Target as Returns>::Exit<'_>, data: Self::Data);
+    fn returned(&self, call: <Self::Target as Returns>::Exit<'_>, data: &Self::Data);
 }
 
 /// What lies in a kretprobe instance between entry and return.
@@ -238,13 +238,14 @@ unsafe extern "C" fn returned<H: Handler>(
 ) -> c_int {
     // SAFETY: Called for the probe of a registered `Kretprobe<H>`.
     let this = unsafe { owner::<H>(instance) };
-    // SAFETY: The entry handler wrote this, or this call would not be.
-    let kept = unsafe { (&raw const (*instance).data).cast::<Kept<H>>().read() };
+    // SAFETY: The entry handler wrote this, or this call would not be; the
+    // instance is this call's alone.
+    let kept = unsafe { &*(&raw const (*instance).data).cast::<Kept<H>>() };
     // SAFETY: The C side passes live registers.
     let registers = unsafe { Registers::from_raw(regs) };
     // SAFETY: They are those at the return of the call that `kept` is of.
     let call = unsafe { H::Target::exit(registers, kept.arguments) };
-    this.handler.returned(call, kept.data);
+    this.handler.returned(call, &kept.data);
     0
 }
 
@@ -306,7 +307,7 @@ mod tests {
         fn entered(&self, (): ()) -> Option<()> {
             None
         }
-        fn returned(&self, (): (), (): ()) {}
+        fn returned(&self, (): (), _: &()) {}
     }
 
     /// Keeps the argument and the length that was returned.
@@ -318,9 +319,9 @@ mod tests {
         fn entered(&self, address: usize) -> Option<u64> {
             Some(address as u64)
         }
-        fn returned(&self, (kept, length): (usize, usize), address: u64) {
-            if kept as u64 == address {
-                self.0[0].store(address, Ordering::Relaxed);
+        fn returned(&self, (kept, length): (usize, usize), address: &u64) {
+            if kept as u64 == *address {
+                self.0[0].store(*address, Ordering::Relaxed);
                 self.0[1].store(length as u64, Ordering::Relaxed);
             }
         }
