@@ -80,12 +80,6 @@ impl FilterSlot {
         }
     }
 
-    /// Tells whether there is a filter.
-    #[inline]
-    pub(crate) fn is_on(&self) -> bool {
-        self.current.load(Ordering::Relaxed) != 0
-    }
-
     /// Returns the filter, or `None` if everything counts.
     pub(crate) fn get(&self) -> Option<Filter> {
         match self.current.load(Ordering::Acquire) {
@@ -96,7 +90,7 @@ impl FilterSlot {
     }
 
     /// Puts a filter in force. Sleeps; the caller keeps other writers out.
-    pub(crate) fn set(&self, filter: Option<&Filter>) {
+    pub(super) fn set(&self, filter: Option<&Filter>) {
         let next = match (filter, self.current.load(Ordering::Relaxed)) {
             (None, _) => 0,
             (Some(filter), 1) => {

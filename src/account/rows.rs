@@ -55,6 +55,8 @@ const PATIENCE: u32 = 1000;
 const FREE: usize = 0;
 /// The mapping ended; the row can be read, and its place taken.
 const GONE: usize = 1;
+/// As [`GONE`], and a note says where the row is: it had better stay there.
+const NOTED: usize = GONE | 4;
 /// Added to a VMA's address: its row is being made. Added to [`GONE`]: what the
 /// row has goes elsewhere.
 const MAKING: usize = 2;
@@ -118,8 +120,9 @@ pub(crate) struct Rows {
 enum Found {
     /// Its row.
     Row(usize),
-    /// None, but a place for one, with the key to take it from.
-    Place(usize, usize),
+    /// None, but a place for one, with the key to take it from, and a free
+    /// place for what is there.
+    Place(usize, usize, Option<usize>),
     /// None, and no place.
     Full,
 }
@@ -181,22 +184,34 @@ impl Rows {
     /// Looks for the row of a VMA, or for a place where it could be.
     ///
     /// A free place never comes back before the next reset, so that no row of
-    /// this VMA can be behind one.
+    /// this VMA can be behind one. Before that, the first place of a row that
+    /// ended is taken, so that rows of live mappings are found soon; what is
+    /// there moves to the free one. One with a note gives way at last.
     fn find(&self, vma: VmaId) -> Found {
-        let mut gone = None;
+        let (mut gone, mut noted) = (None, None);
         for (place, key) in self.window(vma) {
             let key = key.load(Ordering::Acquire);
             if key == vma.raw() || key == vma.raw() | MAKING {
                 return Found::Row(place);
             }
             if key == FREE {
-                return Found::Place(place, FREE);
+                return match gone {
+                    Some(gone) => Found::Place(gone, GONE, Some(place)),
+                    None => Found::Place(place, FREE, None),
+                };
             }
             if key == GONE && gone.is_none() {
                 gone = Some(place);
             }
+            if key == NOTED && noted.is_none() {
+                noted = Some(place);
+            }
         }
-        gone.map_or(Found::Full, |place| Found::Place(place, GONE))
+        match (gone, noted) {
+            (Some(place), _) => Found::Place(place, GONE, None),
+            (None, Some(place)) => Found::Place(place, NOTED, None),
+            (None, None) => Found::Full,
+        }
     }
 
     /// Returns the row of a VMA, and makes it if there is none; and the VMA's
@@ -204,30 +219,27 @@ impl Rows {
     ///
     /// [`RowRef::NONE`] if the table is full around its place, or not open. On
     /// the fault path: no lock, no allocation.
-    #[inline(always)]
     pub(crate) fn get(&self, vma: &Vma) -> (RowRef, VmaTraits) {
-        // Most are found at once.
-        let (id, place) = (vma.id(), self.home(vma.id()));
-        if let Some((key, row)) = self.at(place) {
-            let generation = row.generation.load(Ordering::Acquire);
-            if key.load(Ordering::Acquire) == id.raw() && row.is_current(vma) {
-                let at = RowRef {
-                    place: place as u32,
-                    generation,
-                };
-                return (at, row.traits());
-            }
-        }
-        self.look_for(vma)
-    }
-
-    /// [`Self::get`] where it takes more than a look.
-    #[inline(never)]
-    fn look_for(&self, vma: &Vma) -> (RowRef, VmaTraits) {
         match self.settled(vma) {
             Some((at, row)) => (at, row.traits()),
             None => (RowRef::NONE, vma.traits()),
         }
+    }
+
+    /// Returns the row of a VMA, and the VMA's traits, where a look is enough:
+    /// it is in the first place, and current.
+    #[inline(always)]
+    pub(crate) fn at_home(&self, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
+        let place = self.home(vma.id());
+        let (key, row) = self.at(place)?;
+        let at = RowRef {
+            place: place as u32,
+            generation: row.generation.load(Ordering::Acquire),
+        };
+        if key.load(Ordering::Acquire) != vma.id().raw() || !row.is_current(vma) {
+            return None;
+        }
+        Some((at, row.traits()))
     }
 
     /// Returns the row of a VMA, made if there was none, and current.
@@ -239,8 +251,8 @@ impl Rows {
         for _ in 0..PATIENCE {
             let place = match self.find(id) {
                 Found::Row(place) => place,
-                Found::Place(place, from) => {
-                    if !self.make(vma, place, from) {
+                Found::Place(place, from, spare) => {
+                    if !self.make(vma, place, from, spare) {
                         continue;
                     }
                     place
@@ -256,7 +268,7 @@ impl Rows {
             }
             if !row.is_current(vma) {
                 if !row.fits(vma) {
-                    self.retire(key, row, id);
+                    self.retire(key, row, id, GONE);
                     continue;
                 }
                 row.describe(vma, &self.names);
@@ -272,9 +284,9 @@ impl Rows {
 
     /// Takes a place for a VMA's row and fills it in.
     #[cold]
-    fn make(&self, vma: &Vma, place: usize, from: usize) -> bool {
+    fn make(&self, vma: &Vma, place: usize, from: usize, spare: Option<usize>) -> bool {
         let id = vma.id();
-        let Some(row) = self.claim(id, place, from) else {
+        let Some(row) = self.claim(id, place, from, spare) else {
             return false;
         };
         self.inherit(vma, row);
@@ -285,7 +297,7 @@ impl Rows {
     }
 
     /// Makes a place that of a VMA, with all counts at zero.
-    fn claim(&self, vma: VmaId, place: usize, from: usize) -> Option<&Row> {
+    fn claim(&self, vma: VmaId, place: usize, from: usize, spare: Option<usize>) -> Option<&Row> {
         let (key, row) = self.at(place)?;
         key.compare_exchange(
             from,
@@ -295,7 +307,7 @@ impl Rows {
         )
         .ok()?;
         row.generation.fetch_add(1, Ordering::AcqRel);
-        if from == GONE && !row.is_empty() && !self.keep(row, place) {
+        if from != FREE && !row.is_empty() && !self.keep(row, place, spare) {
             self.evicted.rows.fetch_add(1, Ordering::Relaxed);
         }
         let faults = row.empty(&self.names);
@@ -305,18 +317,21 @@ impl Rows {
         Some(row)
     }
 
-    /// Moves a row that ended out of the way, to any free place.
+    /// Moves a row that ended out of the way, to the free place that is known
+    /// or to any other.
     ///
     /// Nobody looks for it by its VMA any more. Without this, VMA objects that
     /// are used again and again would crowd their windows in a table that has
     /// room elsewhere.
-    fn keep(&self, row: &Row, place: usize) -> bool {
+    fn keep(&self, row: &Row, place: usize, spare: Option<usize>) -> bool {
         let mut random = place as u64 ^ row.ended_ns();
-        for _ in 0..TRIES {
+        let any = core::iter::repeat_with(|| {
             random = random
                 .wrapping_mul(0x5851_f42d_4c95_7f2d)
                 .wrapping_add(0x1405_7b7e_f767_814f);
-            let other = ((random >> 32) as usize * self.keys.len()) >> 32;
+            ((random >> 32) as usize * self.keys.len()) >> 32
+        });
+        for other in Iterator::chain(spare.into_iter(), any.take(TRIES)) {
             let Some((key, to)) = self.at(other) else {
                 continue;
             };
@@ -359,10 +374,10 @@ impl Rows {
         }
     }
 
-    /// Ends a row.
-    fn retire(&self, key: &AtomicUsize, row: &Row, vma: VmaId) {
+    /// Ends a row; `to` is its new key, [`GONE`] or [`NOTED`].
+    fn retire(&self, key: &AtomicUsize, row: &Row, vma: VmaId, to: usize) {
         row.end();
-        let _ = key.compare_exchange(vma.raw(), GONE, Ordering::Release, Ordering::Relaxed);
+        let _ = key.compare_exchange(vma.raw(), to, Ordering::Release, Ordering::Relaxed);
     }
 
     /// Returns the row, if its place has not changed hands.
@@ -429,6 +444,7 @@ impl Rows {
                 let had = row.range();
                 let below = (had.0, had.1.min(range.0));
                 let above = (had.0.max(range.1), had.1);
+                let mut to = GONE;
                 for rest in [below, above] {
                     if rest.0 < rest.1 && vma.others_map(rest) {
                         self.heirs.put(
@@ -440,9 +456,10 @@ impl Rows {
                                 generation: row.generation.load(Ordering::Relaxed),
                             },
                         );
+                        to = NOTED;
                     }
                 }
-                self.retire(key, row, id);
+                self.retire(key, row, id, to);
             }
         }
     }
@@ -469,11 +486,11 @@ impl Rows {
     ///
     /// A mapping that was merged into one with a row of its own ends instead.
     fn follow(&self, place: usize, key: usize, to: VmaId, to_range: (u64, u64)) {
-        let Found::Place(new, from) = self.find(to) else {
+        let Found::Place(new, from, spare) = self.find(to) else {
             self.leave(place, key, None);
             return;
         };
-        match self.claim(to, new, from) {
+        match self.claim(to, new, from, spare) {
             Some(row) => {
                 self.leave(place, key, Some(row));
                 row.set_range(to_range);
@@ -506,7 +523,7 @@ impl Rows {
             .at(place)
             .is_some_and(|(_, old)| old.generation.load(Ordering::Relaxed) == generation)
         {
-            self.leave(place, GONE, Some(row));
+            self.leave(place, NOTED, Some(row));
         }
     }
 
@@ -537,7 +554,7 @@ impl Rows {
         self.open.store(false, Ordering::Release);
         self.heirs.clear();
         for (key, row) in self.keys.iter().zip(&self.rows) {
-            if !matches!(key.load(Ordering::Relaxed), FREE | GONE) {
+            if !matches!(key.load(Ordering::Relaxed), FREE | GONE | NOTED) {
                 row.abandon();
                 key.store(GONE, Ordering::Release);
             }
@@ -573,10 +590,11 @@ impl Rows {
             return None;
         }
         let generation = row.generation.load(Ordering::Acquire);
-        let copy = row.read(key != GONE, &self.names);
+        let live = !matches!(key, GONE | NOTED);
+        let copy = row.read(live, &self.names);
         let changed = row.generation.load(Ordering::Acquire) != generation;
         // What went on elsewhere has left nothing behind.
-        let left = key == GONE && row.is_empty();
+        let left = !live && row.is_empty();
         (!changed && !left).then_some(copy)
     }
 
@@ -593,7 +611,7 @@ impl Rows {
         for (key, row) in self.keys.iter().zip(&self.rows) {
             match key.load(Ordering::Relaxed) {
                 FREE | LEAVING => (),
-                GONE => usage.used += usize::from(!row.is_empty()),
+                GONE | NOTED => usage.used += usize::from(!row.is_empty()),
                 _ => {
                     usage.used += 1;
                     usage.live += 1;
@@ -624,10 +642,10 @@ mod tests {
 
     /// Makes a row without faults.
     fn make(rows: &Rows, vma: VmaId) -> Result<usize> {
-        let Found::Place(place, from) = rows.find(vma) else {
+        let Found::Place(place, from, spare) = rows.find(vma) else {
             return Err(EINVAL);
         };
-        rows.claim(vma, place, from).ok_or(EINVAL)?;
+        rows.claim(vma, place, from, spare).ok_or(EINVAL)?;
         rows.publish(vma, place);
         Ok(place)
     }
@@ -640,18 +658,18 @@ mod tests {
 
     fn retire(rows: &Rows, place: usize, vma: VmaId) -> Result {
         let (key, row) = rows.at(place).ok_or(EINVAL)?;
-        rows.retire(key, row, vma);
+        rows.retire(key, row, vma, GONE);
         Ok(())
     }
 
     #[test]
     fn a_place_is_taken_once_and_given_back() -> Result {
         let rows = Rows::new(64)?;
-        let Found::Place(place, FREE) = rows.find(vma(1)) else {
+        let Found::Place(place, FREE, None) = rows.find(vma(1)) else {
             return Err(EINVAL);
         };
-        assert!(rows.claim(vma(1), place, FREE).is_some());
-        assert!(rows.claim(vma(2), place, FREE).is_none());
+        assert!(rows.claim(vma(1), place, FREE, None).is_some());
+        assert!(rows.claim(vma(2), place, FREE, None).is_none());
         // Not to be read while it is being made.
         assert!(rows.read(place).is_none());
         rows.publish(vma(1), place);
@@ -689,9 +707,10 @@ mod tests {
     #[test]
     fn a_row_that_ended_moves_out_of_the_way() -> Result {
         let rows = Rows::new(4096)?;
-        // One object, used over and over.
+        // One object, used over and over: its row stays where it is found first.
         for _ in 0..200 {
             let place = make(&rows, vma(1))?;
+            assert_eq!(place, rows.home(vma(1)));
             count(&rows, place)?;
             retire(&rows, place, vma(1))?;
         }
@@ -699,6 +718,22 @@ mod tests {
         assert_eq!(kept.map(|row| row.faults()).sum::<u64>(), 200);
         let usage = rows.usage();
         assert_eq!((usage.evicted, usage.used), (0, 200));
+        Ok(())
+    }
+
+    #[test]
+    fn a_row_with_a_note_gives_way_at_last() -> Result {
+        let rows = Rows::new(64)?;
+        let noted = make(&rows, vma(1))?;
+        count(&rows, noted)?;
+        let (key, row) = rows.at(noted).ok_or(EINVAL)?;
+        rows.retire(key, row, vma(1), NOTED);
+        for number in 1..64 {
+            assert!(make(&rows, vma(number))? != noted);
+        }
+        assert!(rows.read(noted).is_some_and(|row| !row.live));
+        assert_eq!(make(&rows, vma(64))?, noted);
+        assert_eq!(rows.usage().evicted_faults, 1);
         Ok(())
     }
 

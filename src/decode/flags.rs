@@ -155,6 +155,12 @@ impl VmFault {
         self.has(VM_FAULT_ERROR)
     }
 
+    /// Returns whether the call did all that was asked for, at once.
+    #[inline(always)]
+    pub(crate) const fn plain(self) -> bool {
+        !self.has(VM_FAULT_ERROR | VM_FAULT_RETRY | VM_FAULT_MAJOR)
+    }
+
     /// Returns whether the fault has to be tried again; the VMA may be gone.
     #[inline]
     pub(crate) const fn retry(self) -> bool {

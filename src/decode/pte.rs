@@ -148,6 +148,12 @@ impl State {
     }
 }
 
+/// Returns whether an entry is none.
+#[inline(always)]
+pub(crate) const fn is_none(value: u64) -> bool {
+    value & !ERRATUM == 0
+}
+
 /// Returns whether an entry above PTE level leads to a table.
 #[inline]
 pub(crate) const fn leads_on(value: u64) -> bool {
@@ -158,7 +164,7 @@ pub(crate) const fn leads_on(value: u64) -> bool {
 ///
 /// `value` is the entry at which a walk stopped and `level` the level of that entry. A walk that
 /// stopped above PUD level passes [`Level::Pud`].
-#[inline(always)]
+#[inline]
 pub(crate) fn decode(value: u64, level: Level, format: &Format) -> State {
     // Huge pages that are being split are present while only PSE is left.
     let present = match level {
@@ -166,7 +172,7 @@ pub(crate) fn decode(value: u64, level: Level, format: &Format) -> State {
         Level::Pmd | Level::Pud => PRESENT | PROTNONE | PSE,
     };
 
-    if value & !ERRATUM == 0 {
+    if is_none(value) {
         State::Missing(level)
     } else if value & present != 0 {
         State::Present(leaf(value, level, format))

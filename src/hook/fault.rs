@@ -20,6 +20,10 @@ use crate::{
         flags::{
             FaultFlags,
             VmFault, //
+        },
+        pte::{
+            self,
+            Level, //
         }, //
     },
     sys::{
@@ -32,7 +36,11 @@ use crate::{
             FaultExit,
             HandleMmFault, //
         },
-        kretprobe,
+        kretprobe::{
+            self,
+            Entered,
+            Room, //
+        },
         page_table::PageTables,
         task::TaskId, //
     },
@@ -124,8 +132,11 @@ impl Fault {
     }
 
     /// Takes what the task's last call left, if it is for this fault.
-    #[inline(never)]
     fn linked(&self, call: &FaultEntry<'_>, flags: FaultFlags) -> Option<Message> {
+        if flags.vma_lock() {
+            // Always the first attempt, and never below a stack.
+            return None;
+        }
         let link = self.accounts.links.take(TaskId::current())?;
         if link.address != call.address || link.mm != call.vma.mm_id() {
             return None;
@@ -139,7 +150,6 @@ impl Fault {
     }
 
     /// Tells whether the filter leaves a call out.
-    #[inline(never)]
     fn left_out(&self, call: &FaultEntry<'_>) -> bool {
         let Some(filter) = self.accounts.filter.get() else {
             return false;
@@ -185,18 +195,29 @@ impl Fault {
     }
 
     /// Counts a fault that is over.
-    #[inline(always)]
     fn over(&self, exit: &FaultExit<'_>, call: &Call, result: VmFault) {
-        let class = match call.hint {
-            // As at_exit() says, in short.
-            Hint::Is(class) if !result.error() => class,
-            _ => self.answered(exit, call, result),
+        let after = match exit.vma {
+            Some(vma) if call.hint.needs_after(result) => {
+                let entry = vma.entry(call.address, call.traits, &self.tables);
+                Some(self.tables.decode(entry))
+            }
+            _ => None,
         };
-        let class = match call.carried {
-            Some(carried) if !result.error() => carried,
-            _ => class,
-        };
+        let before = (call.before != NO_FRAME).then_some(call.before);
+        let mut class = classify::at_exit(call.hint, result, before, after);
+        if !result.error() {
+            class = call.carried.unwrap_or(class);
+        }
         let major = !result.error() && (result.major() || call.flags.tried());
+        self.count(exit, call, class, major);
+        if class == Class::Sigsegv && call.has_registers {
+            self.link(call, Message::Failed);
+        }
+    }
+
+    /// Adds a fault to the totals and to its row.
+    #[inline(always)]
+    fn count(&self, exit: &FaultExit<'_>, call: &Call, class: Class, major: bool) {
         self.accounts.totals.complete(
             Outcome {
                 class,
@@ -208,32 +229,14 @@ impl Fault {
             self.clock.since(call.entered),
         );
         if !self.accounts.rows.complete(call.row, class, major) {
-            self.complete_elsewhere(exit, class, major);
+            self.count_elsewhere(exit, class, major);
         }
-        if class == Class::Sigsegv && call.has_registers {
-            self.link(call, Message::Failed);
-        }
-    }
-}
-
-impl Fault {
-    /// Answers what the entry left as a question.
-    #[inline(never)]
-    fn answered(&self, exit: &FaultExit<'_>, call: &Call, result: VmFault) -> Class {
-        let after = match exit.vma {
-            Some(vma) if call.hint.needs_after(result) => {
-                Some(vma.mapped(call.address, call.traits, &self.tables))
-            }
-            _ => None,
-        };
-        let before = (call.before != NO_FRAME).then_some(call.before);
-        classify::at_exit(call.hint, result, before, after)
     }
 
     /// Counts a fault whose row went while the call ran: the mapping may have
     /// another now.
     #[cold]
-    fn complete_elsewhere(&self, exit: &FaultExit<'_>, class: Class, major: bool) {
+    fn count_elsewhere(&self, exit: &FaultExit<'_>, class: Class, major: bool) {
         let rows = &self.accounts.rows;
         let counted = exit
             .vma
@@ -242,45 +245,52 @@ impl Fault {
             self.accounts.outside.own(Own::WithoutRow);
         }
     }
-}
 
-impl kretprobe::Handler for Fault {
-    type Target = HandleMmFault;
-    type Data = Call;
-
+    /// Keeps what the return needs of a call that will be seen.
     #[inline(always)]
-    fn entered(&self, call: FaultEntry<'_>) -> Option<Call> {
+    fn keep<'a>(&self, call: &FaultEntry<'_>, known: Known, room: Room<'a, Call>) -> Entered<'a> {
+        self.accounts.outside.own(Own::Entered);
+        room.keep(Call {
+            address: call.address,
+            mm: call.vma.mm_id(),
+            entered: self.clock.read(),
+            before: known.before,
+            row: known.row,
+            flags: FaultFlags::from_raw(call.flags),
+            traits: known.traits,
+            hint: known.hint,
+            carried: known.carried,
+            page_cache: known.page_cache,
+            has_registers: call.has_registers,
+        })
+    }
+
+    /// The entry of a call of which more is to be known than what most have in
+    /// common.
+    #[inline(never)]
+    fn entered_rarely<'a>(&self, call: &FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
         let accounts = &*self.accounts;
-        if accounts.filter.is_on() && self.left_out(&call) {
+        if self.left_out(call) {
             if !accounts.paused() {
                 accounts.outside.own(Own::Filtered);
             }
-            return None;
+            return room.skip();
         }
-        accounts.outside.own(Own::Entered);
         let flags = FaultFlags::from_raw(call.flags);
-        let message = if flags.vma_lock() {
-            // Always the first attempt, and never below a stack.
-            None
-        } else {
-            self.linked(&call, flags)
-        };
+        let message = self.linked(call, flags);
         let (row, traits) = if accounts.paused() {
             (RowRef::NONE, call.vma.traits())
         } else {
             accounts.rows.get(call.vma)
         };
-        let state = call.vma.mapped(call.address, traits, &self.tables);
+        let entry = call.vma.entry(call.address, traits, &self.tables);
+        let state = self.tables.decode(entry);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
-        Some(Call {
-            address: call.address,
-            mm: call.vma.mm_id(),
-            before: state.pfn().unwrap_or(NO_FRAME),
+        let known = Known {
             row,
-            flags,
-            has_registers: call.has_registers,
             traits,
             hint,
+            before: state.pfn().unwrap_or(NO_FRAME),
             page_cache: hint
                 .needs_page_cache(traits)
                 .then(|| call.vma.in_page_cache(call.address)),
@@ -288,12 +298,32 @@ impl kretprobe::Handler for Fault {
                 Some(Message::Again { class, .. }) => Some(class),
                 _ => None,
             },
-            entered: self.clock.read(),
-        })
+        };
+        self.keep(call, known, room)
     }
 
-    #[inline(always)]
-    fn returned(&self, exit: FaultExit<'_>, call: &Call) {
+    /// The entry of a call for an address where something is mapped, or whose
+    /// page table has a gap.
+    #[inline(never)]
+    fn entered_mapped<'a>(
+        &self,
+        call: &FaultEntry<'_>,
+        (row, traits): (RowRef, VmaTraits),
+        entry: (u64, Level),
+        room: Room<'a, Call>,
+    ) -> Entered<'a> {
+        let state = self.tables.decode(entry);
+        let flags = FaultFlags::from_raw(call.flags);
+        let known = Known {
+            before: state.pfn().unwrap_or(NO_FRAME),
+            ..Known::plain(row, traits, classify::at_entry(state, traits, flags, false))
+        };
+        self.keep(call, known, room)
+    }
+
+    /// The return of a call that left more to find out.
+    #[inline(never)]
+    fn returned_rarely(&self, exit: &FaultExit<'_>, call: &Call) {
         self.accounts.outside.own(Own::Returned);
         if self.accounts.paused() {
             return;
@@ -302,7 +332,76 @@ impl kretprobe::Handler for Fault {
         if result.retry() {
             self.again(call, result);
         } else {
-            self.over(&exit, call, result);
+            self.over(exit, call, result);
+        }
+    }
+}
+
+/// What an entry found out about a call.
+struct Known {
+    row: RowRef,
+    traits: VmaTraits,
+    hint: Hint,
+    before: u64,
+    page_cache: Option<bool>,
+    carried: Option<Class>,
+}
+
+impl Known {
+    /// Of a first attempt on a page that was not there.
+    #[inline(always)]
+    fn plain(row: RowRef, traits: VmaTraits, hint: Hint) -> Self {
+        Self {
+            row,
+            traits,
+            hint,
+            before: NO_FRAME,
+            page_cache: None,
+            carried: None,
+        }
+    }
+}
+
+// Both handlers begin with what most faults have in common: a first attempt
+// under the VMA's lock, in a mapping whose row is up to date, on an address
+// without a page, that succeeds. That part calls nothing, which keeps it short.
+impl kretprobe::Handler for Fault {
+    type Target = HandleMmFault;
+    type Data = Call;
+
+    #[inline(always)]
+    fn entered<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+        let accounts = &*self.accounts;
+        let flags = FaultFlags::from_raw(call.flags);
+        // Without the lock of the VMA, an earlier attempt may have left a link.
+        if !accounts.clear_way() || !flags.vma_lock() {
+            return self.entered_rarely(&call, room);
+        }
+        let Some((row, traits)) = accounts.rows.at_home(call.vma) else {
+            return self.entered_rarely(&call, room);
+        };
+        if traits.any(VmaTraits::INTRICATE) {
+            return self.entered_rarely(&call, room);
+        }
+        let entry = call.vma.entry(call.address, traits, &self.tables);
+        if entry.1 != Level::Pte || !pte::is_none(entry.0) {
+            return self.entered_mapped(&call, (row, traits), entry, room);
+        }
+        let hint = classify::missing(Level::Pte, traits, flags);
+        self.keep(&call, Known::plain(row, traits, hint), room)
+    }
+
+    #[inline(always)]
+    fn returned(&self, exit: FaultExit<'_>, call: &Call) {
+        let result = VmFault::from_raw(exit.result);
+        match call.hint.at_once() {
+            Some(class)
+                if result.plain() && call.carried.is_none() && self.accounts.clear_way() =>
+            {
+                self.accounts.outside.own(Own::Returned);
+                self.count(&exit, call, class, call.flags.tried());
+            }
+            _ => self.returned_rarely(&exit, call),
         }
     }
 }

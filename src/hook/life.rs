@@ -11,7 +11,11 @@ use crate::{
             VmAreaFree, //
         },
         kprobe,
-        kretprobe,
+        kretprobe::{
+            self,
+            Entered,
+            Room, //
+        },
         vma::Vma, //
     },
 };
@@ -37,8 +41,8 @@ impl kretprobe::Handler for Copies {
     type Target = CopyVma;
     type Data = ();
 
-    fn entered(&self, (): ()) -> Option<()> {
-        Some(())
+    fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
+        room.keep(())
     }
 
     fn returned(&self, copied: Copied<'_>, _: &()) {

@@ -15,9 +15,11 @@ use crate::{
     },
 };
 use core::{
+    marker::PhantomData,
     mem::{
         align_of,
-        size_of, //
+        size_of,
+        MaybeUninit, //
     },
     pin::Pin, //
 };
@@ -75,6 +77,33 @@ impl Registers {
     }
 }
 
+/// Where the entry of a call leaves what its return needs.
+pub(crate) struct Room<'a, D>(&'a mut MaybeUninit<D>);
+
+/// What the entry of a call came to.
+///
+/// # Invariants
+///
+/// If it is true, the [`Room`] with this lifetime was filled.
+pub(crate) struct Entered<'a>(bool, PhantomData<fn(&'a ()) -> &'a ()>);
+
+impl<'a, D> Room<'a, D> {
+    /// Leaves the data for the return of this call.
+    #[inline(always)]
+    pub(crate) fn keep(self, data: D) -> Entered<'a> {
+        self.0.write(data);
+        // INVARIANT: Just filled. No two rooms share a lifetime, since handlers
+        // have to take any.
+        Entered(true, PhantomData)
+    }
+
+    /// Skips the call: its return will not be seen.
+    pub(crate) fn skip(self) -> Entered<'a> {
+        // INVARIANT: Nothing to hold.
+        Entered(false, PhantomData)
+    }
+}
+
 /// What runs at the entry and the return of the probed function.
 pub(crate) trait Handler: Sync {
     /// The function to probe.
@@ -85,9 +114,12 @@ pub(crate) trait Handler: Sync {
 
     /// Called at the entry, on the task that called the function.
     ///
-    /// `None` skips this call: its return will not be seen. Preemption is off:
-    /// no sleeping, no allocation.
-    fn entered(&self, call: <Self::Target as Function>::Entry<'_>) -> Option<Self::Data>;
+    /// Preemption is off: no sleeping, no allocation.
+    fn entered<'a>(
+        &self,
+        call: <Self::Target as Function>::Entry<'_>,
+        room: Room<'a, Self::Data>,
+    ) -> Entered<'a>;
 
     /// Called at the return, on the same task, with what the entry kept.
     ///
@@ -96,9 +128,10 @@ pub(crate) trait Handler: Sync {
 }
 
 /// What lies in a kretprobe instance between entry and return.
+#[repr(C)]
 struct Kept<H: Handler> {
     arguments: <H::Target as Returns>::Kept,
-    data: H::Data,
+    data: MaybeUninit<H::Data>,
 }
 
 /// A registered kretprobe.
@@ -216,17 +249,18 @@ unsafe extern "C" fn entered<H: Handler>(
     let arguments = unsafe { H::Target::kept(registers) };
     // SAFETY: As above.
     let call = unsafe { H::Target::entry(registers) };
-    let Some(data) = this.handler.entered(call) else {
-        return 1;
-    };
     // SAFETY: The instance has `data_size` bytes of room, aligned by the check
-    // in `Kretprobe::new()`.
-    unsafe {
-        (&raw mut (*instance).data)
-            .cast::<Kept<H>>()
-            .write(Kept { arguments, data })
+    // in `Kretprobe::new()`, and is this call's alone.
+    let kept = unsafe {
+        &mut *(&raw mut (*instance).data)
+            .cast::<MaybeUninit<Kept<H>>>()
     };
-    0
+    let kept = kept.write(Kept {
+        arguments,
+        data: MaybeUninit::uninit(),
+    });
+    let Entered(seen, _) = this.handler.entered(call, Room(&mut kept.data));
+    c_int::from(!seen)
 }
 
 /// # Safety
@@ -245,7 +279,10 @@ unsafe extern "C" fn returned<H: Handler>(
     let registers = unsafe { Registers::from_raw(regs) };
     // SAFETY: They are those at the return of the call that `kept` is of.
     let call = unsafe { H::Target::exit(registers, kept.arguments) };
-    this.handler.returned(call, &kept.data);
+    // SAFETY: The entry handler filled it, or this call would not be
+    // (invariant of `Entered`).
+    let data = unsafe { kept.data.assume_init_ref() };
+    this.handler.returned(call, data);
     0
 }
 
@@ -304,8 +341,8 @@ mod tests {
     impl Handler for Unseen {
         type Target = Nowhere;
         type Data = ();
-        fn entered(&self, (): ()) -> Option<()> {
-            None
+        fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
+            room.skip()
         }
         fn returned(&self, (): (), _: &()) {}
     }
@@ -316,8 +353,8 @@ mod tests {
     impl Handler for Spy {
         type Target = SprintSymbol;
         type Data = u64;
-        fn entered(&self, address: usize) -> Option<u64> {
-            Some(address as u64)
+        fn entered<'a>(&self, address: usize, room: Room<'a, u64>) -> Entered<'a> {
+            room.keep(address as u64)
         }
         fn returned(&self, (kept, length): (usize, usize), address: &u64) {
             if kept as u64 == *address {

@@ -62,32 +62,37 @@ impl PageTables {
         }
     }
 
-    /// Tells what an address is mapped to: a hint, since no lock is taken, and
-    /// the entry may be another one the next moment.
+    /// Returns the entry at which a walk for an address ends, and its level:
+    /// a hint, since no lock is taken, and the entry may be another one the
+    /// next moment.
     ///
     /// # Safety
     ///
     /// `mm` is live, its lock or that of the VMA at `address` is held, and
     /// preemption is off. `hugetlb` if that VMA is one of hugetlbfs.
     #[inline(always)]
-    pub(super) unsafe fn mapped(
+    pub(super) unsafe fn entry(
         &self,
         mm: *mut bindings::mm_struct,
         address: u64,
         hugetlb: bool,
-    ) -> State {
+    ) -> (u64, Level) {
         // The lock keeps the upper tables. Tables of PTEs are freed under RCU, for which preemption
         // is off. Those that hugetlb shares between processes may be freed otherwise: with
         // interrupts off they are not (see the comment above gup_fast() in mm/gup.c).
         let _irqs_off = hugetlb.then(IrqsOff::new);
         // SAFETY: By the caller, with the tables kept as said.
-        let (entry, level) = unsafe { self.walk(mm, address) };
-        pte::decode(entry, level, &self.format)
+        unsafe { self.walk(mm, address) }
+    }
+
+    /// Tells what an entry says.
+    pub(crate) fn decode(&self, entry: (u64, Level)) -> State {
+        pte::decode(entry.0, entry.1, &self.format)
     }
 
     /// # Safety
     ///
-    /// As for [`Self::mapped`], and no table goes away meanwhile.
+    /// As for [`Self::entry`], and no table goes away meanwhile.
     #[inline(always)]
     unsafe fn walk(&self, mm: *mut bindings::mm_struct, address: u64) -> (u64, Level) {
         let offset = bindings::trapscope_offset_TRAPSCOPE_MM_PGD as usize;

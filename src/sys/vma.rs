@@ -8,7 +8,7 @@ use crate::{
     bindings,
     decode::{
         classify::VmaTraits,
-        pte::State, //
+        pte::Level, //
     },
     sys::{
         page_table::PageTables,
@@ -165,13 +165,18 @@ impl Vma {
         VmaTraits::from_raw(unsafe { bindings::trapscope_vma_traits(self.0.get()) })
     }
 
-    /// Tells what an address is mapped to, without a lock: a hint.
+    /// Returns the page table's entry for an address, without a lock: a hint.
     ///
     /// Called from a handler of a probe: preemption is off.
     #[inline(always)]
-    pub(crate) fn mapped(&self, address: u64, traits: VmaTraits, tables: &PageTables) -> State {
+    pub(crate) fn entry(
+        &self,
+        address: u64,
+        traits: VmaTraits,
+        tables: &PageTables,
+    ) -> (u64, Level) {
         // SAFETY: The mm is live while its VMA is locked.
-        unsafe { tables.mapped(self.mm(), address, traits.is(VmaTraits::HUGETLB)) }
+        unsafe { tables.entry(self.mm(), address, traits.is(VmaTraits::HUGETLB)) }
     }
 
     /// Tells whether the file's page for an address is in the page cache.
