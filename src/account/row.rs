@@ -174,25 +174,27 @@ impl Row {
         load(&self.ended)
     }
 
-    /// Adds one completed fault; `false` if the row changed hands meanwhile.
+    /// Adds one completed fault, if its class is the one that came first.
+    ///
+    /// If it returns `false` nothing was added, for one reason or another.
     #[inline(always)]
-    pub(super) fn count(&self, class: Class) -> bool {
-        let tag = (class.index() as u64 + 1) << COUNT_BITS;
+    pub(super) fn count_first(&self, class: Class) -> bool {
+        let tag = class.index() as u64 + 1;
         let [first, ..] = &self.classes;
-        if first.load(Ordering::Relaxed) & !COUNT_MASK == tag {
-            let before = first.fetch_add(1, Ordering::Relaxed);
-            if before & !COUNT_MASK == tag {
-                return true;
-            }
+        if first.load(Ordering::Relaxed) >> COUNT_BITS != tag {
+            return false;
+        }
+        let before = first.fetch_add(1, Ordering::Relaxed);
+        if before >> COUNT_BITS != tag {
             first.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        self.count_further(tag)
+        true
     }
 
-    /// [`Self::count`] for all but the class that came first.
-    #[inline(never)]
-    fn count_further(&self, tag: u64) -> bool {
+    /// Adds one completed fault; `false` if the row changed hands meanwhile.
+    pub(super) fn count(&self, class: Class) -> bool {
+        let tag = (class.index() as u64 + 1) << COUNT_BITS;
         for slot in &self.classes {
             let mut word = slot.load(Ordering::Relaxed);
             if word == 0 {

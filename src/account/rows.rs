@@ -62,7 +62,6 @@ const NOTED: usize = GONE | 4;
 const MAKING: usize = 2;
 const LEAVING: usize = GONE | MAKING;
 
-
 /// A row that was found, for as long as its place does not change hands.
 #[derive(Clone, Copy)]
 pub(crate) struct RowRef {
@@ -387,8 +386,14 @@ impl Rows {
         (row.generation.load(Ordering::Relaxed) == at.generation).then_some(row)
     }
 
-    /// Counts a completed fault; `false` if the row is not there any more.
+    /// Counts a completed fault that was not major, if its class is the one
+    /// that its row had first; otherwise it does nothing and returns `false`.
     #[inline(always)]
+    pub(crate) fn complete_at_once(&self, at: RowRef, class: Class) -> bool {
+        self.row(at).is_some_and(|row| row.count_first(class))
+    }
+
+    /// Counts a completed fault; `false` if the row is not there any more.
     pub(crate) fn complete(&self, at: RowRef, class: Class, major: bool) -> bool {
         let Some(row) = self.row(at) else {
             return false;

@@ -154,8 +154,14 @@ pub(crate) const fn is_none(value: u64) -> bool {
     value & !ERRATUM == 0
 }
 
-/// Returns whether an entry above PTE level leads to a table.
-#[inline]
+/// Returns whether an entry above PUD level leads to a table.
+#[inline(always)]
+pub(crate) const fn leads_to_puds(value: u64) -> bool {
+    value & PRESENT != 0
+}
+
+/// Returns whether an entry at PUD or PMD level leads to a table.
+#[inline(always)]
 pub(crate) const fn leads_on(value: u64) -> bool {
     value & (PRESENT | PSE) == PRESENT
 }

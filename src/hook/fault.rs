@@ -7,7 +7,6 @@ use crate::{
         links::Link,
         outside::Own,
         rows::RowRef,
-        totals::Outcome,
         Accounts, //
     },
     decode::{
@@ -19,6 +18,7 @@ use crate::{
         },
         flags::{
             FaultFlags,
+            Manner,
             VmFault, //
         },
         pte::{
@@ -113,10 +113,11 @@ pub(crate) struct Call {
     /// The page frame that was mapped, or [`NO_FRAME`].
     before: u64,
     row: RowRef,
-    flags: FaultFlags,
-    has_registers: bool,
+    manner: Manner,
     traits: VmaTraits,
     hint: Hint,
+    /// The class, if a plain result settles it and nothing else has to be done.
+    at_once: Option<Class>,
     page_cache: Option<bool>,
     /// The class of an earlier attempt that stands for the fault.
     carried: Option<Class>,
@@ -132,13 +133,13 @@ impl Fault {
     }
 
     /// Takes what the task's last call left, if it is for this fault.
-    fn linked(&self, call: &FaultEntry<'_>, flags: FaultFlags) -> Option<Message> {
+    fn linked(&self, call: FaultEntry<'_>, flags: FaultFlags) -> Option<Message> {
         if flags.vma_lock() {
             // Always the first attempt, and never below a stack.
             return None;
         }
         let link = self.accounts.links.take(TaskId::current())?;
-        if link.address != call.address || link.mm != call.vma.mm_id() {
+        if link.address != call.address() || link.mm != call.vma().mm_id() {
             return None;
         }
         let message = Message::unpack(link.message);
@@ -150,12 +151,12 @@ impl Fault {
     }
 
     /// Tells whether the filter leaves a call out.
-    fn left_out(&self, call: &FaultEntry<'_>) -> bool {
+    fn left_out(&self, call: FaultEntry<'_>) -> bool {
         let Some(filter) = self.accounts.filter.get() else {
             return false;
         };
         !call
-            .vma
+            .vma()
             .owner()
             .is_some_and(|owner| filter.matches(owner.pid, &owner.comm))
     }
@@ -176,7 +177,7 @@ impl Fault {
                 call,
                 Message::Again {
                     class,
-                    vma_lock: call.flags.vma_lock(),
+                    vma_lock: call.manner.flags().vma_lock(),
                 },
             );
         }
@@ -195,8 +196,8 @@ impl Fault {
     }
 
     /// Counts a fault that is over.
-    fn over(&self, exit: &FaultExit<'_>, call: &Call, result: VmFault) {
-        let after = match exit.vma {
+    fn over(&self, exit: FaultExit<'_>, call: &Call, result: VmFault) {
+        let after = match exit.vma() {
             Some(vma) if call.hint.needs_after(result) => {
                 let entry = vma.entry(call.address, call.traits, &self.tables);
                 Some(self.tables.decode(entry))
@@ -208,39 +209,27 @@ impl Fault {
         if !result.error() {
             class = call.carried.unwrap_or(class);
         }
-        let major = !result.error() && (result.major() || call.flags.tried());
-        self.count(exit, call, class, major);
-        if class == Class::Sigsegv && call.has_registers {
+        let major = !result.error() && (result.major() || call.manner.flags().tried());
+        self.accounts.totals.complete(
+            class,
+            call.manner.over(major),
+            self.clock.since(call.entered),
+        );
+        self.count_in_row(exit, call, class, major);
+        if class == Class::Sigsegv && call.manner.has_registers() {
             self.link(call, Message::Failed);
         }
     }
 
-    /// Adds a fault to the totals and to its row.
-    #[inline(always)]
-    fn count(&self, exit: &FaultExit<'_>, call: &Call, class: Class, major: bool) {
-        self.accounts.totals.complete(
-            Outcome {
-                class,
-                origin: call.flags.origin(call.has_registers),
-                access: call.flags.access(),
-                major,
-                vma_lock: call.flags.vma_lock(),
-            },
-            self.clock.since(call.entered),
-        );
-        if !self.accounts.rows.complete(call.row, class, major) {
-            self.count_elsewhere(exit, class, major);
-        }
-    }
-
-    /// Counts a fault whose row went while the call ran: the mapping may have
-    /// another now.
-    #[cold]
-    fn count_elsewhere(&self, exit: &FaultExit<'_>, class: Class, major: bool) {
+    /// Adds a completed fault to its row.
+    #[inline(never)]
+    fn count_in_row(&self, exit: FaultExit<'_>, call: &Call, class: Class, major: bool) {
         let rows = &self.accounts.rows;
-        let counted = exit
-            .vma
-            .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
+        let counted = rows.complete(call.row, class, major)
+            // The row went while the call ran: the mapping may have another now.
+            || exit
+                .vma()
+                .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
         if !counted {
             self.accounts.outside.own(Own::WithoutRow);
         }
@@ -248,27 +237,34 @@ impl Fault {
 
     /// Keeps what the return needs of a call that will be seen.
     #[inline(always)]
-    fn keep<'a>(&self, call: &FaultEntry<'_>, known: Known, room: Room<'a, Call>) -> Entered<'a> {
-        self.accounts.outside.own(Own::Entered);
-        room.keep(Call {
-            address: call.address,
-            mm: call.vma.mm_id(),
-            entered: self.clock.read(),
+    fn keep<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        known: Known,
+        room: Room<'a, Call>,
+        entered: Reading,
+    ) -> Entered<'a> {
+        let kept = room.keep(Call {
+            address: call.address(),
+            mm: call.vma().mm_id(),
             before: known.before,
             row: known.row,
-            flags: FaultFlags::from_raw(call.flags),
+            manner: Manner::new(FaultFlags::from_raw(call.flags()), call.has_registers()),
             traits: known.traits,
             hint: known.hint,
+            at_once: known.at_once,
             carried: known.carried,
             page_cache: known.page_cache,
-            has_registers: call.has_registers,
-        })
+            entered,
+        });
+        self.accounts.outside.own(Own::Entered);
+        kept
     }
 
     /// The entry of a call of which more is to be known than what most have in
     /// common.
     #[inline(never)]
-    fn entered_rarely<'a>(&self, call: &FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+    fn entered_rarely<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
         let accounts = &*self.accounts;
         if self.left_out(call) {
             if !accounts.paused() {
@@ -276,59 +272,62 @@ impl Fault {
             }
             return room.skip();
         }
-        let flags = FaultFlags::from_raw(call.flags);
+        let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
         let message = self.linked(call, flags);
         let (row, traits) = if accounts.paused() {
-            (RowRef::NONE, call.vma.traits())
+            (RowRef::NONE, vma.traits())
         } else {
-            accounts.rows.get(call.vma)
+            accounts.rows.get(vma)
         };
-        let entry = call.vma.entry(call.address, traits, &self.tables);
+        let entry = vma.entry(call.address(), traits, &self.tables);
         let state = self.tables.decode(entry);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
+        let carried = match message {
+            Some(Message::Again { class, .. }) => Some(class),
+            _ => None,
+        };
         let known = Known {
-            row,
-            traits,
-            hint,
             before: state.pfn().unwrap_or(NO_FRAME),
+            // A later attempt counts as major, whatever it does.
+            at_once: hint
+                .at_once()
+                .filter(|_| carried.is_none() && !flags.tried()),
             page_cache: hint
                 .needs_page_cache(traits)
-                .then(|| call.vma.in_page_cache(call.address)),
-            carried: match message {
-                Some(Message::Again { class, .. }) => Some(class),
-                _ => None,
-            },
+                .then(|| vma.in_page_cache(call.address())),
+            carried,
+            ..Known::plain(row, traits, hint)
         };
-        self.keep(call, known, room)
+        self.keep(call, known, room, self.clock.read())
     }
 
-    /// The entry of a call for an address where something is mapped, or whose
-    /// page table has a gap.
+    /// The entry of a call for an address that has an entry.
     #[inline(never)]
     fn entered_mapped<'a>(
         &self,
-        call: &FaultEntry<'_>,
-        (row, traits): (RowRef, VmaTraits),
-        entry: (u64, Level),
+        call: FaultEntry<'_>,
+        row: RowRef,
+        traits: VmaTraits,
+        pte: u64,
         room: Room<'a, Call>,
     ) -> Entered<'a> {
-        let state = self.tables.decode(entry);
-        let flags = FaultFlags::from_raw(call.flags);
+        let state = self.tables.decode((pte, Level::Pte));
+        let flags = FaultFlags::from_raw(call.flags());
         let known = Known {
             before: state.pfn().unwrap_or(NO_FRAME),
             ..Known::plain(row, traits, classify::at_entry(state, traits, flags, false))
         };
-        self.keep(call, known, room)
+        self.keep(call, known, room, self.clock.read())
     }
 
     /// The return of a call that left more to find out.
     #[inline(never)]
-    fn returned_rarely(&self, exit: &FaultExit<'_>, call: &Call) {
+    fn returned_rarely(&self, exit: FaultExit<'_>, call: &Call) {
         self.accounts.outside.own(Own::Returned);
         if self.accounts.paused() {
             return;
         }
-        let result = VmFault::from_raw(exit.result);
+        let result = VmFault::from_raw(exit.result());
         if result.retry() {
             self.again(call, result);
         } else {
@@ -342,6 +341,7 @@ struct Known {
     row: RowRef,
     traits: VmaTraits,
     hint: Hint,
+    at_once: Option<Class>,
     before: u64,
     page_cache: Option<bool>,
     carried: Option<Class>,
@@ -355,6 +355,7 @@ impl Known {
             row,
             traits,
             hint,
+            at_once: hint.at_once(),
             before: NO_FRAME,
             page_cache: None,
             carried: None,
@@ -372,36 +373,42 @@ impl kretprobe::Handler for Fault {
     #[inline(always)]
     fn entered<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
         let accounts = &*self.accounts;
-        let flags = FaultFlags::from_raw(call.flags);
+        let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
         // Without the lock of the VMA, an earlier attempt may have left a link.
-        if !accounts.clear_way() || !flags.vma_lock() {
-            return self.entered_rarely(&call, room);
+        if !accounts.clear_way() || !self.clock.is_tsc() || !flags.first_under_vma_lock() {
+            return self.entered_rarely(call, room);
         }
-        let Some((row, traits)) = accounts.rows.at_home(call.vma) else {
-            return self.entered_rarely(&call, room);
+        let Some((row, traits)) = accounts.rows.at_home(vma) else {
+            return self.entered_rarely(call, room);
         };
         if traits.any(VmaTraits::INTRICATE) {
-            return self.entered_rarely(&call, room);
+            return self.entered_rarely(call, room);
         }
-        let entry = call.vma.entry(call.address, traits, &self.tables);
-        if entry.1 != Level::Pte || !pte::is_none(entry.0) {
-            return self.entered_mapped(&call, (row, traits), entry, room);
+        let (pte, Level::Pte) = vma.entry(call.address(), traits, &self.tables) else {
+            return self.entered_rarely(call, room);
+        };
+        if !pte::is_none(pte) {
+            return self.entered_mapped(call, row, traits, pte, room);
         }
         let hint = classify::missing(Level::Pte, traits, flags);
-        self.keep(&call, Known::plain(row, traits, hint), room)
+        let known = Known::plain(row, traits, hint);
+        self.keep(call, known, room, self.clock.read_tsc())
     }
 
     #[inline(always)]
     fn returned(&self, exit: FaultExit<'_>, call: &Call) {
-        let result = VmFault::from_raw(exit.result);
-        match call.hint.at_once() {
-            Some(class)
-                if result.plain() && call.carried.is_none() && self.accounts.clear_way() =>
-            {
-                self.accounts.outside.own(Own::Returned);
-                self.count(&exit, call, class, call.flags.tried());
+        let accounts = &*self.accounts;
+        let result = VmFault::from_raw(exit.result());
+        match call.at_once {
+            Some(class) if result.plain() && accounts.clear_way() && self.clock.is_tsc() => {
+                accounts.outside.own(Own::Returned);
+                let latency = self.clock.since(call.entered);
+                accounts.totals.complete(class, call.manner, latency);
+                if !accounts.rows.complete_at_once(call.row, class) {
+                    self.count_in_row(exit, call, class, false);
+                }
             }
-            _ => self.returned_rarely(&exit, call),
+            _ => self.returned_rarely(exit, call),
         }
     }
 }

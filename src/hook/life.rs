@@ -45,7 +45,7 @@ impl kretprobe::Handler for Copies {
         room.keep(())
     }
 
-    fn returned(&self, copied: Copied<'_>, _: &()) {
+    fn returned(&self, copied: Copied<'_>, (): &()) {
         if let Some(to) = copied.to {
             // A merge may leave the mapping in the object that it was in.
             if to.id() != copied.from && !self.0.paused() {

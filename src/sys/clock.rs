@@ -40,12 +40,25 @@ impl Stopwatch {
         }
     }
 
+    /// Tells whether reading it calls nothing.
+    #[inline(always)]
+    pub(crate) fn is_tsc(self) -> bool {
+        self.scale != 0
+    }
+
     /// Reads the clock. May be called from any context.
     #[inline(always)]
     pub(crate) fn read(self) -> Reading {
-        if self.scale == 0 {
-            return Reading(now_ns());
+        if self.is_tsc() {
+            self.read_tsc()
+        } else {
+            Reading(now_ns())
         }
+    }
+
+    /// [`Self::read`] where [`Self::is_tsc`].
+    #[inline(always)]
+    pub(crate) fn read_tsc(self) -> Reading {
         // SAFETY: x86-64 CPUs have it, and the kernel leaves it on.
         Reading(unsafe { _rdtsc() })
     }
@@ -55,7 +68,7 @@ impl Stopwatch {
     #[inline(always)]
     pub(crate) fn since(self, start: Reading) -> u64 {
         let passed = self.read().0.saturating_sub(start.0);
-        if self.scale == 0 {
+        if !self.is_tsc() {
             return passed;
         }
         ((u128::from(passed) * u128::from(self.scale)) >> 32) as u64

@@ -251,10 +251,7 @@ unsafe extern "C" fn entered<H: Handler>(
     let call = unsafe { H::Target::entry(registers) };
     // SAFETY: The instance has `data_size` bytes of room, aligned by the check
     // in `Kretprobe::new()`, and is this call's alone.
-    let kept = unsafe {
-        &mut *(&raw mut (*instance).data)
-            .cast::<MaybeUninit<Kept<H>>>()
-    };
+    let kept = unsafe { &mut *(&raw mut (*instance).data).cast::<MaybeUninit<Kept<H>>>() };
     let kept = kept.write(Kept {
         arguments,
         data: MaybeUninit::uninit(),
@@ -344,7 +341,7 @@ mod tests {
         fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
             room.skip()
         }
-        fn returned(&self, (): (), _: &()) {}
+        fn returned(&self, (): (), (): &()) {}
     }
 
     /// Keeps the argument and the length that was returned.

@@ -101,14 +101,14 @@ impl PageTables {
         if self.five_levels {
             // SAFETY: The top table.
             let entry = unsafe { entry(table, address, 48) };
-            if !pte::leads_on(entry) {
+            if !pte::leads_to_puds(entry) {
                 return (entry, Level::Pud);
             }
             table = self.table(entry);
         }
         // SAFETY: The top table, or one that an entry leads to.
         let p4d = unsafe { entry(table, address, 39) };
-        if !pte::leads_on(p4d) {
+        if !pte::leads_to_puds(p4d) {
             return (p4d, Level::Pud);
         }
         // SAFETY: The entry leads to a table.
