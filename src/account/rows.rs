@@ -14,6 +14,8 @@ use super::{
     },
     names::Names,
     row::{
+        Counts,
+        Facts,
         Row,
         RowCopy, //
     },
@@ -104,10 +106,23 @@ struct Evicted {
     faults: AtomicU64,
 }
 
+/// A place for a row.
+struct Place {
+    /// The VMA that has it, or one of the constants above.
+    key: AtomicUsize,
+    facts: Facts,
+}
+
+/// What a row takes: its place, its counts, and its share of the names.
+const _: () = assert!(
+    ROWS_PER_NAME * (size_of::<Place>() + size_of::<Counts>()) + Names::SIZE <= ROWS_PER_NAME * 192
+);
+
 /// The table.
 pub(crate) struct Rows {
-    keys: KVVec<AtomicUsize>,
-    rows: KVVec<Row>,
+    places: KVVec<Place>,
+    /// Those of each place.
+    counts: KVVec<Counts>,
     names: Names,
     heirs: Heirs,
     /// Whether the end of a VMA is being watched for: no row without that.
@@ -129,15 +144,19 @@ enum Found {
 impl Rows {
     /// Allocates the table. Fails with `ENOMEM`. Sleeps.
     pub(crate) fn new(count: usize) -> Result<Self> {
-        let mut keys = KVVec::with_capacity(count, GFP_KERNEL)?;
-        let mut rows = KVVec::with_capacity(count, GFP_KERNEL)?;
+        let mut places = KVVec::with_capacity(count, GFP_KERNEL)?;
+        let mut counts = KVVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {
-            keys.push(AtomicUsize::new(FREE), GFP_KERNEL)?;
-            rows.push(Row::new(), GFP_KERNEL)?;
+            let place = Place {
+                key: AtomicUsize::new(FREE),
+                facts: Facts::new(),
+            };
+            places.push(place, GFP_KERNEL)?;
+            counts.push(Counts::new(), GFP_KERNEL)?;
         }
         Ok(Self {
-            keys,
-            rows,
+            places,
+            counts,
             names: Names::new(Self::names_for(count))?,
             heirs: Heirs::new()?,
             open: AtomicBool::new(false),
@@ -153,30 +172,36 @@ impl Rows {
     }
 
     pub(super) fn memory_for(rows: usize) -> u64 {
-        let row = size_of::<Row>() + size_of::<AtomicUsize>();
+        let row = size_of::<Place>() + size_of::<Counts>();
         (rows * row) as u64 + Names::memory_for(Self::names_for(rows))
     }
 
     /// Returns a place's key and row.
-    #[inline]
-    fn at(&self, place: usize) -> Option<(&AtomicUsize, &Row)> {
-        Some((self.keys.get(place)?, self.rows.get(place)?))
+    fn at(&self, place: usize) -> Option<(&AtomicUsize, Row<'_>)> {
+        let counts = self.counts.get(place)?;
+        let Place { key, facts } = self.places.get(place)?;
+        Some((key, Row { facts, counts }))
+    }
+
+    /// Returns all places' keys and rows.
+    fn all(&self) -> impl Iterator<Item = (&AtomicUsize, Row<'_>)> {
+        (0..self.len()).filter_map(|place| self.at(place))
     }
 
     /// Returns the first place where the row of a VMA may be.
     #[inline(always)]
     fn home(&self, vma: VmaId) -> usize {
         let hash = (vma.raw() as u64 >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        (hash as usize).wrapping_mul(self.keys.len()) >> 32
+        (hash as usize).wrapping_mul(self.places.len()) >> 32
     }
 
     /// Returns the places of a VMA's window, in order.
     fn window(&self, vma: VmaId) -> impl Iterator<Item = (usize, &AtomicUsize)> {
-        let count = self.keys.len();
+        let count = self.len();
         let home = self.home(vma);
         (home..home + WINDOW.min(count)).filter_map(move |place| {
             let place = if place < count { place } else { place - count };
-            Some((place, self.keys.get(place)?))
+            Some((place, &self.places.get(place)?.key))
         })
     }
 
@@ -220,7 +245,7 @@ impl Rows {
     /// the fault path: no lock, no allocation.
     pub(crate) fn get(&self, vma: &Vma) -> (RowRef, VmaTraits) {
         match self.settled(vma) {
-            Some((at, row)) => (at, row.traits()),
+            Some((at, row)) => (at, row.facts.traits()),
             None => (RowRef::NONE, vma.traits()),
         }
     }
@@ -230,19 +255,19 @@ impl Rows {
     #[inline(always)]
     pub(crate) fn at_home(&self, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
         let place = self.home(vma.id());
-        let (key, row) = self.at(place)?;
+        let Place { key, facts } = self.places.get(place)?;
         let at = RowRef {
             place: place as u32,
-            generation: row.generation.load(Ordering::Acquire),
+            generation: facts.generation(),
         };
-        if key.load(Ordering::Acquire) != vma.id().raw() || !row.is_current(vma) {
+        if key.load(Ordering::Acquire) != vma.id().raw() || !facts.is_current(vma) {
             return None;
         }
-        Some((at, row.traits()))
+        Some((at, facts.traits()))
     }
 
     /// Returns the row of a VMA, made if there was none, and current.
-    fn settled(&self, vma: &Vma) -> Option<(RowRef, &Row)> {
+    fn settled(&self, vma: &Vma) -> Option<(RowRef, Row<'_>)> {
         if !self.open.load(Ordering::Relaxed) {
             return None;
         }
@@ -259,13 +284,13 @@ impl Rows {
                 Found::Full => return None,
             };
             let (key, row) = self.at(place)?;
-            let generation = row.generation.load(Ordering::Acquire);
+            let generation = row.facts.generation();
             if key.load(Ordering::Acquire) != id.raw() {
                 // Another CPU is making it, at this moment.
                 core::hint::spin_loop();
                 continue;
             }
-            if !row.is_current(vma) {
+            if !row.facts.is_current(vma) {
                 if !row.fits(vma) {
                     self.retire(key, row, id, GONE);
                     continue;
@@ -296,7 +321,13 @@ impl Rows {
     }
 
     /// Makes a place that of a VMA, with all counts at zero.
-    fn claim(&self, vma: VmaId, place: usize, from: usize, spare: Option<usize>) -> Option<&Row> {
+    fn claim(
+        &self,
+        vma: VmaId,
+        place: usize,
+        from: usize,
+        spare: Option<usize>,
+    ) -> Option<Row<'_>> {
         let (key, row) = self.at(place)?;
         key.compare_exchange(
             from,
@@ -305,7 +336,7 @@ impl Rows {
             Ordering::Relaxed,
         )
         .ok()?;
-        row.generation.fetch_add(1, Ordering::AcqRel);
+        row.facts.change_hands();
         if from != FREE && !row.is_empty() && !self.keep(row, place, spare) {
             self.evicted.rows.fetch_add(1, Ordering::Relaxed);
         }
@@ -322,13 +353,13 @@ impl Rows {
     /// Nobody looks for it by its VMA any more. Without this, VMA objects that
     /// are used again and again would crowd their windows in a table that has
     /// room elsewhere.
-    fn keep(&self, row: &Row, place: usize, spare: Option<usize>) -> bool {
+    fn keep(&self, row: Row<'_>, place: usize, spare: Option<usize>) -> bool {
         let mut random = place as u64 ^ row.ended_ns();
         let any = core::iter::repeat_with(|| {
             random = random
                 .wrapping_mul(0x5851_f42d_4c95_7f2d)
                 .wrapping_add(0x1405_7b7e_f767_814f);
-            ((random >> 32) as usize * self.keys.len()) >> 32
+            ((random >> 32) as usize * self.len()) >> 32
         });
         for other in Iterator::chain(spare.into_iter(), any.take(TRIES)) {
             let Some((key, to)) = self.at(other) else {
@@ -336,7 +367,7 @@ impl Rows {
             };
             let mine = key.compare_exchange(FREE, LEAVING, Ordering::AcqRel, Ordering::Relaxed);
             if mine.is_ok() {
-                to.generation.fetch_add(1, Ordering::AcqRel);
+                to.facts.change_hands();
                 to.take_over(row);
                 key.store(GONE, Ordering::Release);
                 return true;
@@ -349,7 +380,7 @@ impl Rows {
     ///
     /// A full barrier, so that of two CPUs in `settle()` one sees both rows.
     fn publish(&self, vma: VmaId, place: usize) {
-        if let Some(key) = self.keys.get(place) {
+        if let Some(Place { key, .. }) = self.places.get(place) {
             let _ = key.compare_exchange(
                 vma.raw() | MAKING,
                 vma.raw(),
@@ -366,31 +397,36 @@ impl Rows {
     /// counted there.
     fn settle(&self, vma: VmaId) {
         let mut first = true;
-        for (_, key) in self.window(vma) {
+        for (place, key) in self.window(vma) {
             if key.load(Ordering::Acquire) == vma.raw() && !core::mem::take(&mut first) {
-                let _ = key.compare_exchange(vma.raw(), GONE, Ordering::Release, Ordering::Relaxed);
+                if let Some((key, row)) = self.at(place) {
+                    self.retire(key, row, vma, GONE);
+                }
             }
         }
     }
 
     /// Ends a row; `to` is its new key, [`GONE`] or [`NOTED`].
-    fn retire(&self, key: &AtomicUsize, row: &Row, vma: VmaId, to: usize) {
+    fn retire(&self, key: &AtomicUsize, row: Row<'_>, vma: VmaId, to: usize) {
         row.end();
         let _ = key.compare_exchange(vma.raw(), to, Ordering::Release, Ordering::Relaxed);
     }
 
     /// Returns the row, if its place has not changed hands.
     #[inline(always)]
-    fn row(&self, at: RowRef) -> Option<&Row> {
-        let row = self.rows.get(at.place as usize)?;
-        (row.generation.load(Ordering::Relaxed) == at.generation).then_some(row)
+    fn row(&self, at: RowRef) -> Option<Row<'_>> {
+        let place = at.place as usize;
+        let facts = &self.places.get(place)?.facts;
+        let counts = self.counts.get(place)?;
+        (facts.generation() == at.generation).then_some(Row { facts, counts })
     }
 
     /// Counts a completed fault that was not major, if its class is the one
     /// that its row had first; otherwise it does nothing and returns `false`.
     #[inline(always)]
     pub(crate) fn complete_at_once(&self, at: RowRef, class: Class) -> bool {
-        self.row(at).is_some_and(|row| row.count_first(class))
+        self.row(at)
+            .is_some_and(|row| row.counts.count_first(class))
     }
 
     /// Counts a completed fault; `false` if the row is not there any more.
@@ -398,7 +434,7 @@ impl Rows {
         let Some(row) = self.row(at) else {
             return false;
         };
-        if !row.count(class) {
+        if !row.counts.count(class) {
             return false;
         }
         if major {
@@ -458,7 +494,7 @@ impl Rows {
                                 range: rest,
                                 identity: row.identity(),
                                 place,
-                                generation: row.generation.load(Ordering::Relaxed),
+                                generation: row.facts.generation(),
                             },
                         );
                         to = NOTED;
@@ -508,7 +544,7 @@ impl Rows {
 
     /// Gives a row that is being made what an earlier object of its mapping
     /// had.
-    fn inherit(&self, vma: &Vma, row: &Row) {
+    fn inherit(&self, vma: &Vma, row: Row<'_>) {
         let (range, identity) = (vma.range(), vma.identity());
         let note = self.heirs.take(vma.mm_id(), |note| match note {
             Note::Rest {
@@ -526,14 +562,14 @@ impl Rows {
         };
         if self
             .at(place)
-            .is_some_and(|(_, old)| old.generation.load(Ordering::Relaxed) == generation)
+            .is_some_and(|(_, old)| old.facts.generation() == generation)
         {
             self.leave(place, NOTED, Some(row));
         }
     }
 
     /// Ends a row whose key is as expected, and gives all it has to another.
-    fn leave(&self, place: usize, key: usize, heir: Option<&Row>) {
+    fn leave(&self, place: usize, key: usize, heir: Option<Row<'_>>) {
         let Some((current, row)) = self.at(place) else {
             return;
         };
@@ -558,7 +594,7 @@ impl Rows {
     pub(crate) fn close(&self) {
         self.open.store(false, Ordering::Release);
         self.heirs.clear();
-        for (key, row) in self.keys.iter().zip(&self.rows) {
+        for (key, row) in self.all() {
             if !matches!(key.load(Ordering::Relaxed), FREE | GONE | NOTED) {
                 row.abandon();
                 key.store(GONE, Ordering::Release);
@@ -569,9 +605,9 @@ impl Rows {
     /// Takes all rows away. The caller keeps the handlers out.
     pub(super) fn clear(&self) {
         self.heirs.clear();
-        for (key, row) in self.keys.iter().zip(&self.rows) {
+        for (key, row) in self.all() {
             if key.load(Ordering::Relaxed) != FREE {
-                row.generation.fetch_add(1, Ordering::AcqRel);
+                row.facts.change_hands();
                 row.empty(&self.names);
                 key.store(FREE, Ordering::Release);
             }
@@ -583,7 +619,7 @@ impl Rows {
 
     /// Returns the number of places.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.places.len()
     }
 
     /// Copies a row out; `None` for a place without one, or with one that
@@ -594,10 +630,10 @@ impl Rows {
         if key == FREE || key & MAKING != 0 {
             return None;
         }
-        let generation = row.generation.load(Ordering::Acquire);
+        let generation = row.facts.generation();
         let live = !matches!(key, GONE | NOTED);
         let copy = row.read(live, &self.names);
-        let changed = row.generation.load(Ordering::Acquire) != generation;
+        let changed = row.facts.generation() != generation;
         // What went on elsewhere has left nothing behind.
         let left = !live && row.is_empty();
         (!changed && !left).then_some(copy)
@@ -606,14 +642,14 @@ impl Rows {
     /// Returns how full the table is.
     pub(crate) fn usage(&self) -> Usage {
         let mut usage = Usage {
-            rows: self.rows.len(),
+            rows: self.places.len(),
             evicted: self.evicted.rows.load(Ordering::Relaxed),
             evicted_faults: self.evicted.faults.load(Ordering::Relaxed),
             names: self.names.used(),
             names_dropped: self.names.dropped(),
             ..Usage::default()
         };
-        for (key, row) in self.keys.iter().zip(&self.rows) {
+        for (key, row) in self.all() {
             match key.load(Ordering::Relaxed) {
                 FREE | LEAVING => (),
                 GONE | NOTED => usage.used += usize::from(!row.is_empty()),
@@ -627,7 +663,7 @@ impl Rows {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.rows.len() * (size_of::<Row>() + size_of::<AtomicUsize>())
+        self.len() * (size_of::<Place>() + size_of::<Counts>())
             + self.names.memory()
             + self.heirs.memory()
     }
@@ -657,7 +693,7 @@ mod tests {
 
     fn count(rows: &Rows, place: usize) -> Result {
         let (_, row) = rows.at(place).ok_or(EINVAL)?;
-        assert!(row.count(Class::Special));
+        assert!(row.counts.count(Class::Special));
         Ok(())
     }
 
@@ -748,7 +784,7 @@ mod tests {
         let place = make(&rows, vma(1))?;
         let at = RowRef {
             place: place as u32,
-            generation: rows.rows[place].generation.load(Ordering::Relaxed),
+            generation: rows.places[place].facts.generation(),
         };
         assert!(rows.complete(at, Class::Special, false));
         rows.clear();

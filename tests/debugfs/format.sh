@@ -148,7 +148,7 @@ vmas_rows() {
 			n = split(classes, list)
 			for (i = 1; i <= n; i++)
 				known[list[i]] = 1
-			# A row names nine classes; the faults of others are these.
+			# A row names seven classes; the faults of others are these.
 			known["unnamed"] = 1
 		}
 		/^#/ { next }
