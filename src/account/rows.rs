@@ -196,11 +196,18 @@ impl Rows {
     }
 
     /// Returns the places of a VMA's window, in order.
+    ///
+    /// The steps grow by one each: in places next to each other, rows would
+    /// crowd long before the table is full.
+    #[inline(always)]
     fn window(&self, vma: VmaId) -> impl Iterator<Item = (usize, &AtomicUsize)> {
-        let count = self.len();
-        let home = self.home(vma);
-        (home..home + WINDOW.min(count)).filter_map(move |place| {
-            let place = if place < count { place } else { place - count };
+        let mut next = self.home(vma);
+        (1..=WINDOW).filter_map(move |step| {
+            let place = next;
+            next += step;
+            if next >= self.len() {
+                next -= self.len();
+            }
             Some((place, &self.places.get(place)?.key))
         })
     }
@@ -254,7 +261,20 @@ impl Rows {
     /// it is in the first place, and current.
     #[inline(always)]
     pub(crate) fn at_home(&self, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
-        let place = self.home(vma.id());
+        self.current_at(self.home(vma.id()), vma)
+    }
+
+    /// As [`Self::at_home`], if it is in a later place.
+    #[inline(always)]
+    pub(crate) fn further_on(&self, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
+        let id = vma.id();
+        let is_its = |key: &AtomicUsize| key.load(Ordering::Relaxed) == id.raw();
+        let (place, _) = self.window(id).find(|(_, key)| is_its(key))?;
+        self.current_at(place, vma)
+    }
+
+    #[inline(always)]
+    fn current_at(&self, place: usize, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
         let Place { key, facts } = self.places.get(place)?;
         let at = RowRef {
             place: place as u32,
@@ -396,9 +416,10 @@ impl Rows {
     /// between their looks. The first row stays; the other ends, with what was
     /// counted there.
     fn settle(&self, vma: VmaId) {
-        let mut first = true;
+        let mut first = None;
         for (place, key) in self.window(vma) {
-            if key.load(Ordering::Acquire) == vma.raw() && !core::mem::take(&mut first) {
+            // In a small table the window may come back to a place.
+            if key.load(Ordering::Acquire) == vma.raw() && *first.get_or_insert(place) != place {
                 if let Some((key, row)) = self.at(place) {
                     self.retire(key, row, vma, GONE);
                 }

@@ -261,6 +261,40 @@ impl Fault {
         kept
     }
 
+    /// The entry of a first attempt under the VMA's lock, in a mapping with
+    /// this row.
+    #[inline(always)]
+    fn entered_in_row<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        (row, traits): (RowRef, VmaTraits),
+        room: Room<'a, Call>,
+    ) -> Entered<'a> {
+        if traits.any(VmaTraits::INTRICATE) {
+            return self.entered_rarely(call, room);
+        }
+        let entry = call.vma().entry(call.address(), traits, &self.tables);
+        let (pte, Level::Pte) = entry else {
+            return self.entered_rarely(call, room);
+        };
+        if !pte::is_none(pte) {
+            return self.entered_mapped(call, row, traits, pte, room);
+        }
+        let flags = FaultFlags::from_raw(call.flags());
+        let hint = classify::missing(Level::Pte, traits, flags);
+        let known = Known::plain(row, traits, hint);
+        self.keep(call, known, room, self.clock.read_tsc())
+    }
+
+    /// The same, where the row is not at the first look.
+    #[inline(never)]
+    fn entered_further_on<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+        match self.accounts.rows.further_on(call.vma()) {
+            Some(found) => self.entered_in_row(call, found, room),
+            None => self.entered_rarely(call, room),
+        }
+    }
+
     /// The entry of a call of which more is to be known than what most have in
     /// common.
     #[inline(never)]
@@ -373,26 +407,15 @@ impl kretprobe::Handler for Fault {
     #[inline(always)]
     fn entered<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
         let accounts = &*self.accounts;
-        let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
+        let flags = FaultFlags::from_raw(call.flags());
         // Without the lock of the VMA, an earlier attempt may have left a link.
         if !accounts.clear_way() || !self.clock.is_tsc() || !flags.first_under_vma_lock() {
             return self.entered_rarely(call, room);
         }
-        let Some((row, traits)) = accounts.rows.at_home(vma) else {
-            return self.entered_rarely(call, room);
-        };
-        if traits.any(VmaTraits::INTRICATE) {
-            return self.entered_rarely(call, room);
+        match accounts.rows.at_home(call.vma()) {
+            Some(found) => self.entered_in_row(call, found, room),
+            None => self.entered_further_on(call, room),
         }
-        let (pte, Level::Pte) = vma.entry(call.address(), traits, &self.tables) else {
-            return self.entered_rarely(call, room);
-        };
-        if !pte::is_none(pte) {
-            return self.entered_mapped(call, row, traits, pte, room);
-        }
-        let hint = classify::missing(Level::Pte, traits, flags);
-        let known = Known::plain(row, traits, hint);
-        self.keep(call, known, room, self.clock.read_tsc())
     }
 
     #[inline(always)]
