@@ -187,6 +187,7 @@ impl Hint {
 ///
 /// `state` is what the page table says, and `grew` tells that the fault was below a stack, which
 /// was expanded for it.
+#[inline(always)]
 pub(crate) fn at_entry(state: State, vma: VmaTraits, flags: FaultFlags, grew: bool) -> Hint {
     if grew {
         return Hint::Is(Class::StackGrowth);
@@ -291,7 +292,7 @@ impl Hint {
 ///
 /// `before` is the frame number that was mapped before the call, if there was one; `after` is what
 /// the page table says after it, needed if [`Hint::needs_after`] says so.
-#[inline]
+#[inline(always)]
 pub(crate) fn at_exit(
     hint: Hint,
     result: VmFault,

@@ -170,7 +170,7 @@ pub(crate) const fn leads_on(value: u64) -> bool {
 ///
 /// `value` is the entry at which a walk stopped and `level` the level of that entry. A walk that
 /// stopped above PUD level passes [`Level::Pud`].
-#[inline]
+#[inline(always)]
 pub(crate) fn decode(value: u64, level: Level, format: &Format) -> State {
     // Huge pages that are being split are present while only PSE is left.
     let present = match level {

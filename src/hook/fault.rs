@@ -215,7 +215,9 @@ impl Fault {
             call.manner.over(major),
             self.clock.since(call.entered),
         );
-        self.count_in_row(exit, call, class, major);
+        if major || !self.accounts.rows.complete_at_once(call.row, class) {
+            self.count_in_row(exit, call, class, major);
+        }
         if class == Class::Sigsegv && call.manner.has_registers() {
             self.link(call, Message::Failed);
         }
@@ -261,8 +263,8 @@ impl Fault {
         kept
     }
 
-    /// The entry of a first attempt under the VMA's lock, in a mapping with
-    /// this row.
+    /// The entry of a call that no earlier one left a link for, in a mapping
+    /// with this row.
     #[inline(always)]
     fn entered_in_row<'a>(
         &self,
@@ -286,7 +288,26 @@ impl Fault {
         self.keep(call, known, room, self.clock.read_tsc())
     }
 
-    /// The same, where the row is not at the first look.
+    /// The entry of a call without the VMA's lock: an earlier attempt may have
+    /// left a link.
+    #[inline(never)]
+    fn entered_under_mmap_lock<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        flags: FaultFlags,
+        room: Room<'a, Call>,
+    ) -> Entered<'a> {
+        let accounts = &*self.accounts;
+        if flags.tried() || accounts.links.may_have(TaskId::current()) {
+            return self.entered_rarely(call, room);
+        }
+        match accounts.rows.at_home(call.vma()) {
+            Some(found) => self.entered_in_row(call, found, room),
+            None => self.entered_further_on(call, room),
+        }
+    }
+
+    /// As [`Self::entered_in_row`], where the row is not at the first look.
     #[inline(never)]
     fn entered_further_on<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
         match self.accounts.rows.further_on(call.vma()) {
@@ -408,9 +429,11 @@ impl kretprobe::Handler for Fault {
     fn entered<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
         let accounts = &*self.accounts;
         let flags = FaultFlags::from_raw(call.flags());
-        // Without the lock of the VMA, an earlier attempt may have left a link.
-        if !accounts.clear_way() || !self.clock.is_tsc() || !flags.first_under_vma_lock() {
+        if !accounts.clear_way() || !self.clock.is_tsc() {
             return self.entered_rarely(call, room);
+        }
+        if !flags.first_under_vma_lock() {
+            return self.entered_under_mmap_lock(call, flags, room);
         }
         match accounts.rows.at_home(call.vma()) {
             Some(found) => self.entered_in_row(call, found, room),

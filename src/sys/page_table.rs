@@ -86,6 +86,7 @@ impl PageTables {
     }
 
     /// Tells what an entry says.
+    #[inline(always)]
     pub(crate) fn decode(&self, entry: (u64, Level)) -> State {
         pte::decode(entry.0, entry.1, &self.format)
     }
