@@ -303,6 +303,7 @@ void trapscope_pte_format(struct trapscope_pte_format *out)
 	out->zero_pfn = zero_pfn(0);
 	out->page_offset = PAGE_OFFSET;
 	out->five_levels = pgtable_l5_enabled();
+	out->foreign = cpu_feature_enabled(X86_FEATURE_XENPV);
 	out->shadow_stack = cpu_feature_enabled(X86_FEATURE_USER_SHSTK);
 }
 

@@ -79,6 +79,8 @@ struct trapscope_pte_format {
 	u64 page_offset;
 	bool shadow_stack;
 	bool five_levels;
+	/* Xen PV has its own numbers of page frames in the tables. */
+	bool foreign;
 };
 
 unsigned long trapscope_irq_save(void);

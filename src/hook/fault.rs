@@ -45,7 +45,10 @@ use crate::{
         task::TaskId, //
     },
 };
-use kernel::sync::Arc;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// What one call hands on to the task's next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,12 +127,13 @@ pub(crate) struct Call {
 }
 
 impl Fault {
-    pub(super) fn new(accounts: Arc<Accounts>) -> Self {
-        Self {
+    /// Fails as [`PageTables::new`] does.
+    pub(super) fn new(accounts: Arc<Accounts>) -> Result<Self> {
+        Ok(Self {
             accounts,
-            tables: PageTables::new(),
+            tables: PageTables::new()?,
             clock: Stopwatch::new(),
-        }
+        })
     }
 
     /// Takes what the task's last call left, if it is for this fault.

@@ -128,7 +128,8 @@ impl Hooks {
             moved,
             end,
             // Last: it needs the others.
-            fault: KBox::pin_init(Kretprobe::new(fault::Fault::new(a()), calls), GFP_KERNEL),
+            fault: fault::Fault::new(a())
+                .and_then(|fault| KBox::pin_init(Kretprobe::new(fault, calls), GFP_KERNEL)),
             accounts: a(),
         }
     }

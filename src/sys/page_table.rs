@@ -14,6 +14,7 @@ use crate::{
         SwapTypes, //
     }, //
 };
+use kernel::prelude::*;
 
 /// Reads page tables, each level once, down to where nothing lies below.
 pub(crate) struct PageTables {
@@ -42,11 +43,17 @@ impl Drop for IrqsOff {
 
 impl PageTables {
     /// Asks for the format of this kernel's entries, on this machine.
-    pub(crate) fn new() -> Self {
+    ///
+    /// Fails with `EOPNOTSUPP` in a Xen PV guest, where entries are not what
+    /// they seem.
+    pub(crate) fn new() -> Result<Self> {
         let mut raw = bindings::trapscope_pte_format::default();
         // SAFETY: `raw` is valid for writes.
         unsafe { bindings::trapscope_pte_format(&mut raw) };
-        Self {
+        if raw.foreign {
+            return Err(EOPNOTSUPP);
+        }
+        Ok(Self {
             format: Format {
                 swap: SwapTypes::new(
                     cfg!(CONFIG_MEMORY_FAILURE),
@@ -59,7 +66,7 @@ impl PageTables {
             },
             page_offset: raw.page_offset,
             five_levels: raw.five_levels,
-        }
+        })
     }
 
     /// Returns the entry at which a walk for an address ends, and its level:
