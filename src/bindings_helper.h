@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What bindgen reads: see bindgen_parameters. */
 
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/percpu.h>
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
 #include <linux/tracepoint.h>
+#include <linux/uaccess.h>
 
 #include "shim.h"
 

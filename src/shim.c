@@ -5,12 +5,17 @@
  * No decisions here: each function hands over facts, Rust says what they mean.
  */
 
+#include <linux/capability.h>
+#include <linux/cpuhotplug.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/hugetlb.h>
+#include <linux/kvm_para.h>
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
+#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
@@ -19,14 +24,23 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/shmem_fs.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/sprintf.h>
+#include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/userfaultfd_k.h>
 #include <linux/utsname.h>
+#include <linux/vmalloc.h>
 #include <asm/cpu_entry_area.h>
+#include <asm/cpuid/api.h>
+#include <asm/desc.h>
 #include <asm/mem_encrypt.h>
+#include <asm/msr.h>
+#include <asm/special_insns.h>
 #include <asm/tsc.h>
 
 #include "shim.h"
@@ -380,4 +394,202 @@ u64 trapscope_available_memory(void)
 unsigned int trapscope_possible_cpus(void)
 {
 	return num_possible_cpus();
+}
+
+/* Bits of this MSR: Documentation/virt/kvm/x86/msr.rst. */
+static bool async_page_faults_on(void)
+{
+	const u64 on = KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_DELIVERY_AS_INT;
+	u32 base = cpuid_base_hypervisor(KVM_SIGNATURE, 0);
+	u64 value;
+
+	if (!base)
+		return false;
+	if (!(cpuid_eax(base | KVM_CPUID_FEATURES) &
+	      BIT(KVM_FEATURE_ASYNC_PF_INT)))
+		return false;
+	if (rdmsrq_safe(MSR_KVM_ASYNC_PF_EN, &value))
+		return false;
+	return (value & on) == on;
+}
+
+/* On the CPU that runs it. */
+void trapscope_read_own_idtr(struct trapscope_idtr *out)
+{
+	struct desc_ptr idtr;
+
+	store_idt(&idtr);
+	out->base = idtr.address;
+	out->limit = idtr.size;
+	out->vmx = cpu_feature_enabled(X86_FEATURE_VMX);
+	out->vmx_on = __read_cr4() & X86_CR4_VMXE;
+	out->async_pf = async_page_faults_on();
+}
+
+static void read_idtr(void *out)
+{
+	trapscope_read_own_idtr(out);
+}
+
+/* -ENXIO if the CPU is offline. */
+int trapscope_read_idtr(unsigned int cpu, struct trapscope_idtr *out)
+{
+	return smp_call_function_single(cpu, read_idtr, out, true);
+}
+
+/* The frame that an entry of the kernel's own page table maps, and its size. */
+static bool find_frame(unsigned long address, u64 *physical)
+{
+	u64 mask, value;
+	unsigned int level;
+	pte_t *entry = lookup_address(address, &level);
+
+	if (!entry)
+		return false;
+	value = pte_val(READ_ONCE(*entry));
+	if (!(value & _PAGE_PRESENT))
+		return false;
+	switch (level) {
+	case PG_LEVEL_4K:
+		mask = PAGE_MASK;
+		break;
+	case PG_LEVEL_2M:
+		mask = PMD_MASK;
+		break;
+	case PG_LEVEL_1G:
+		mask = PUD_MASK;
+		break;
+	default:
+		return false;
+	}
+	*physical = (value & PTE_PFN_MASK & ~sme_me_mask & mask) |
+		    (address & ~mask & PAGE_MASK);
+	return true;
+}
+
+/*
+ * Where the page of an address lies in the kernel image or else in the direct
+ * map; 0 if nothing is mapped. Interrupts are off on the way down, so that no
+ * table is freed under it.
+ */
+u64 trapscope_find_page(unsigned long address)
+{
+	unsigned long flags, image;
+	u64 physical, again, page = 0;
+
+	local_irq_save(flags);
+	if (find_frame(address, &physical)) {
+		page = (unsigned long)__va(physical);
+		/* Only what the kernel kept of its image is mapped there. */
+		image = physical - phys_base + __START_KERNEL_map;
+		if (image >= __START_KERNEL_map && image < MODULES_VADDR &&
+		    find_frame(image, &again) && again == physical)
+			page = image;
+	}
+	local_irq_restore(flags);
+	return page;
+}
+
+bool trapscope_fred(void)
+{
+	return cpu_feature_enabled(X86_FEATURE_FRED);
+}
+
+bool trapscope_xen_pv(void)
+{
+	return cpu_feature_enabled(X86_FEATURE_XENPV);
+}
+
+bool trapscope_page_table_isolation(void)
+{
+	return cpu_feature_enabled(X86_FEATURE_PTI);
+}
+
+/*
+ * The rule of kallsyms_show_value(). kptr_restrict is not exported, but %pK
+ * follows it: where it hides addresses it prints zeros.
+ */
+bool trapscope_addresses_hidden(void)
+{
+	char text[2 * sizeof(void *) + 1];
+
+	if (!capable_noaudit(CAP_SYSLOG))
+		return true;
+	snprintf(text, sizeof(text), "%pK", (void *)PAGE_OFFSET);
+	return strspn(text, "0") == strlen(text);
+}
+
+static void *map_read_only(char *writable, unsigned int count)
+{
+	struct page **pages = kmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	unsigned int i;
+	void *alias;
+
+	if (!pages)
+		return NULL;
+	for (i = 0; i < count; i++)
+		pages[i] = virt_to_page(writable + i * PAGE_SIZE);
+	alias = vmap(pages, count, VM_MAP, PAGE_KERNEL_RO);
+	kfree(pages);
+	return alias;
+}
+
+/* Zeroed pages at *writable, and an alias of them; NULL without memory. */
+void *trapscope_alloc_read_only(unsigned int count, void **writable)
+{
+	const gfp_t how = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+	void *alias;
+
+	*writable = alloc_pages_exact(count * PAGE_SIZE, how);
+	if (!*writable)
+		return NULL;
+	alias = map_read_only(*writable, count);
+	if (!alias)
+		free_pages_exact(*writable, count * PAGE_SIZE);
+	return alias;
+}
+
+void trapscope_free_read_only(void *alias, void *writable, unsigned int count)
+{
+	vunmap(alias);
+	free_pages_exact(writable, count * PAGE_SIZE);
+}
+
+/*
+ * Calls @online on every CPU; the state to remove, or an errno. The caller has
+ * the lock of CPU hotplug.
+ */
+int trapscope_setup_cpus(int (*online)(unsigned int cpu),
+			 int (*offline)(unsigned int cpu))
+{
+	return cpuhp_setup_state_cpuslocked(CPUHP_AP_ONLINE_DYN,
+					    "trapscope:trace_idt", online,
+					    offline);
+}
+
+const char *trapscope_module_name(void *module)
+{
+	return ((struct module *)module)->name;
+}
+
+/* Inline where the kernel can't sleep. */
+int trapscope_register_sleep(struct notifier_block *block)
+{
+	return register_pm_notifier(block);
+}
+
+void trapscope_unregister_sleep(struct notifier_block *block)
+{
+	unregister_pm_notifier(block);
+}
+
+bool trapscope_is_before_sleep(unsigned long news)
+{
+	return news == PM_SUSPEND_PREPARE || news == PM_HIBERNATION_PREPARE ||
+	       news == PM_RESTORE_PREPARE;
+}
+
+bool trapscope_tracepoint_on(struct tracepoint *tp)
+{
+	return static_key_enabled(&tp->key);
 }

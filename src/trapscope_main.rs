@@ -3,8 +3,9 @@
 //! trapscope: page faults by class and by VMA.
 //!
 //! Data flows one way: [`hook`] sees a fault, [`decode`] says what it was,
-//! [`account`] counts it, [`present`] shows it. [`sys`] wraps what of the
-//! kernel they need; all unsafe code is there.
+//! [`account`] counts it, [`present`] shows it. [`inspect`] looks at the IDT when
+//! it is asked to. [`sys`] wraps what of the kernel they need; all unsafe code is
+//! there.
 
 use kernel::{
     prelude::*,
@@ -17,15 +18,25 @@ mod bindings;
 mod control;
 mod decode;
 mod hook;
+mod inspect;
 mod present;
 mod sys;
 
 use account::Accounts;
 use control::Control;
-use hook::Hooks;
+use decode::refusal::OffBy;
+use hook::{
+    vectors::{
+        Caution,
+        VectorTrace, //
+    },
+    Hooks, //
+};
+use inspect::idt::Baseline;
 use sys::{
     debugfs::Directory,
-    kernel_info, //
+    kernel_info,
+    notifier::Notifier, //
 };
 
 /// The module's version, as `status` shows it.
@@ -53,6 +64,9 @@ module! {
 struct Trapscope {
     // Goes first: nobody may ask for what goes next.
     _directory: Directory,
+    // Switches off, so it goes before what is switched.
+    _caution: Pin<KBox<Notifier<Caution>>>,
+    vectors: Arc<VectorTrace>,
     control: Arc<Control>,
 }
 
@@ -93,11 +107,15 @@ impl kernel::Module for Trapscope {
         )?;
         room(rows, calls)?;
         let control = Control::new(rows as usize, calls)?;
-        let files = present::files(&control, module)?;
+        let vectors = VectorTrace::new()?;
+        let caution = KBox::pin_init(Notifier::new(Caution(vectors.clone())), GFP_KERNEL)?;
+        let files = present::files(&control, &vectors, Baseline::take()?, module)?;
         control.enable(true);
         // Last: once there is a file it may be open, and nothing may fail.
         Ok(Self {
             _directory: files.publish(c"trapscope")?,
+            _caution: caution,
+            vectors,
             control,
         })
     }
@@ -105,6 +123,7 @@ impl kernel::Module for Trapscope {
 
 impl Drop for Trapscope {
     fn drop(&mut self) {
+        self.vectors.switch_off(OffBy::Write);
         self.control.enable(false);
     }
 }

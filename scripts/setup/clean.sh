@@ -8,7 +8,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 [ -d "$cache" ] || exit 0
-for name in kernel module clippy in-tree tests; do
+for name in kernel module clippy in-tree tests tests-modules; do
 	lock "$name"
 done
 rm -rf -- "$cache"/module-* "$cache"/in-tree-* "$cache"/tests-*

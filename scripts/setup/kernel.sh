@@ -63,7 +63,7 @@ check_tools()
 configure()
 {
 	kmake -C "$source" O="$kernel" tinyconfig &&
-		(cd "$source" && scripts/kconfig/merge_config.sh -m -O "$kernel" "$kernel/.config" "$repo/.config.fragment") &&
+		(cd "$source" && scripts/kconfig/merge_config.sh -m -O "$kernel" "$kernel/.config" "${fragments[@]}") &&
 		kmake -C "$source" O="$kernel" rustavailable &&
 		kmake -C "$source" O="$kernel" olddefconfig
 }
@@ -108,14 +108,14 @@ if [ ! -e "$kernel/.configured" ]; then
 	finish_step kernel-config "configuring Linux $(source_version "$source")" 0 "echo 0" || die "the kernel could not be configured" \
 		"If Rust is 'not available', the lines above name the part: see 'Toolchain' in docs/set-up.md."
 	mapfile -t untaken < <(fragment_options | untaken_options "$kernel/.config")
-	[ ${#untaken[@]} -eq 0 ] || die "options of .config.fragment did not take effect:" "${untaken[@]}" \
+	[ ${#untaken[@]} -eq 0 ] || die "options of ${fragments[*]##*/} did not take effect:" "${untaken[@]}" \
 		"What each depends on, or is selected by, is told by '/NAME' in: make -C $source O=$kernel menuconfig" \
-		"Then mend .config.fragment."
+		"Then mend ${fragments[*]}."
 	touch "$kernel/.configured"
 fi
 
 rm -f "$kernel/.ready"
-learned=$cache/kernel-lines
+learned=$cache/kernel-lines${FLAVOUR:+-$FLAVOUR}
 lines=$KERNEL_LINES
 [ ! -s "$learned" ] || lines=$(<"$learned")
 resumed=no

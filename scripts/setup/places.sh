@@ -101,7 +101,23 @@ source_version()
 	sed -nE '1,9{s/^(VERSION|PATCHLEVEL|SUBLEVEL) *= *([0-9]+)$/\2/p}' "$1/Makefile" | paste -sd.
 }
 
-fragment_options() { grep -E '^(CONFIG_|# CONFIG_)' "$repo/.config.fragment"; }
+# The kernel for FLAVOUR= has the options of scripts/setup/FLAVOUR.fragment besides.
+fragments=("$repo/.config.fragment")
+if [ -n "${FLAVOUR:-}" ]; then
+	fragments+=("$setup/$FLAVOUR.fragment")
+	[ -r "${fragments[1]}" ] || die "FLAVOUR=$FLAVOUR is unknown" \
+		"There is one for each scripts/setup/NAME.fragment."
+fi
+
+# The last word on each option, as merge_config.sh takes them.
+fragment_options()
+{
+	cat "${fragments[@]}" | awk '/^(CONFIG_|# CONFIG_)/ {
+			name = $1 == "#" ? $2 : substr($1, 1, index($1, "=") - 1)
+			line[name] = $0
+		}
+		END { for (name in line) print line[name] }'
+}
 
 # Sets kernel, the kernel's build folder: its name tells everything that the
 # kernel is made from.
@@ -133,4 +149,5 @@ find_outputs()
 	module=$cache/module-$key
 	in_tree=$cache/in-tree-$key
 	tests=$cache/tests-$(printf '%s\n' "$repo" | short_hash)
+	tests_modules=$cache/tests-modules-$key
 }

@@ -13,6 +13,7 @@ pub(crate) mod outside;
 pub(crate) mod row;
 pub(crate) mod rows;
 pub(crate) mod totals;
+pub(crate) mod vectors;
 
 use crate::{
     decode::filter::Filter,

@@ -13,5 +13,8 @@ pub(crate) mod escape;
 pub(crate) mod filter;
 pub(crate) mod flags;
 pub(crate) mod histogram;
+pub(crate) mod idt;
 pub(crate) mod pte;
+pub(crate) mod refusal;
 pub(crate) mod region;
+pub(crate) mod symbol;

@@ -129,14 +129,15 @@ impl<P: Page> File for OneRecord<P> {
 pub(crate) struct Files {
     module: &'static ThisModule,
     entries: KVec<Entry>,
+    folder: Option<&'static CStr>,
 }
 
-/// A directory at the root of debugfs, with its files.
+/// A directory at the root of debugfs, with its files and folders.
 ///
 /// # Invariants
 ///
-/// `dentry` is a directory that this value made; every file in it has the node
-/// of one of `_entries` as its data and operations.
+/// `dentry` is a directory that this value made; every file in it and below has
+/// the node of one of `_entries` as its data and operations.
 pub(crate) struct Directory {
     dentry: NonNull<bindings::dentry>,
     _entries: KVec<Entry>,
@@ -154,6 +155,7 @@ unsafe impl Sync for Directory {}
 ///
 /// `data` and `operations` point into `_node`.
 struct Entry {
+    folder: Option<&'static CStr>,
     name: &'static CStr,
     mode: u16,
     data: *mut c_void,
@@ -179,7 +181,13 @@ impl Files {
         Self {
             module,
             entries: KVec::new(),
+            folder: None,
         }
+    }
+
+    /// Puts the files that are added from here on into a folder of this name.
+    pub(crate) fn folder(&mut self, name: &'static CStr) {
+        self.folder = Some(name);
     }
 
     /// Adds a file. Fails with `ENOMEM`. Sleeps.
@@ -193,6 +201,7 @@ impl Files {
         )?;
         // INVARIANT: The box does not move what it holds.
         let entry = Entry {
+            folder: self.folder,
             name,
             mode: if F::WRITABLE { 0o600 } else { 0o400 },
             data: from_ref::<Node<F>>(&node).cast_mut().cast(),
@@ -208,41 +217,67 @@ impl Files {
         self.add(name, OneRecord(page))
     }
 
-    /// Makes the directory and the files. Sleeps.
+    /// Makes the directory, its folders and the files. Sleeps.
     ///
     /// Fails with `EEXIST` if there is such a directory, or with `ENOMEM`; a
-    /// file that debugfs can't make is left out, with a message, since others
-    /// may be open by then.
+    /// folder or file that debugfs can't make is left out, with a message,
+    /// since others may be open by then.
     pub(crate) fn publish(self, name: &CStr) -> Result<Directory> {
-        // SAFETY: A valid name; a null parent is the root.
-        let dentry = unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), null_mut()) };
-        let dentry = NonNull::new(from_err_ptr(dentry)?).ok_or(ENOMEM)?;
-        for entry in &self.entries {
+        // INVARIANT: Made here; its files are made below, of these entries.
+        let directory = Directory {
+            // SAFETY: A null parent is the root.
+            dentry: unsafe { make_folder(name, null_mut()) }?,
+            _entries: self.entries,
+        };
+        let top = directory.dentry;
+        let mut folder = None;
+        let mut parent = Some(top);
+        for entry in &directory._entries {
+            if entry.folder != folder {
+                folder = entry.folder;
+                parent = match folder {
+                    None => Some(top),
+                    // SAFETY: `top` is a live directory.
+                    Some(name) => unsafe { make_folder(name, top.as_ptr()) }
+                        .inspect_err(|error| left_out(name, *error))
+                        .ok(),
+                };
+            }
+            let Some(parent) = parent else { continue };
             // SAFETY: A valid name and directory; data and operations outlive
             // the file (type invariants).
             let made = from_err_ptr(unsafe {
                 bindings::debugfs_create_file_full(
                     entry.name.as_char_ptr(),
                     entry.mode,
-                    dentry.as_ptr(),
+                    parent.as_ptr(),
                     entry.data,
                     null(),
                     entry.operations,
                 )
             });
             if let Err(error) = made {
-                pr_warn!(
-                    "no file {:?}: {error:?}; load the module again\n",
-                    entry.name
-                );
+                left_out(entry.name, error);
             }
         }
-        // INVARIANT: Made here, with the nodes of these entries.
-        Ok(Directory {
-            dentry,
-            _entries: self.entries,
-        })
+        Ok(directory)
     }
+}
+
+/// # Safety
+///
+/// `parent` is a live directory of debugfs, or null for its root.
+unsafe fn make_folder(
+    name: &CStr,
+    parent: *mut bindings::dentry,
+) -> Result<NonNull<bindings::dentry>> {
+    // SAFETY: A valid name, and by the caller.
+    let dentry = unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), parent) };
+    NonNull::new(from_err_ptr(dentry)?).ok_or(ENOMEM)
+}
+
+fn left_out(name: &CStr, error: Error) {
+    pr_warn!("no file {name:?}: {error:?}; load the module again\n");
 }
 
 impl Drop for Directory {

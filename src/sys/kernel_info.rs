@@ -55,3 +55,13 @@ pub(crate) fn possible_cpus() -> u32 {
     // SAFETY: No preconditions.
     unsafe { bindings::trapscope_possible_cpus() }
 }
+
+/// Returns the numbers of the CPUs that there can be, in order.
+pub(crate) fn cpus() -> impl Iterator<Item = u32> {
+    let mut last = -1;
+    core::iter::from_fn(move || {
+        // SAFETY: No preconditions.
+        last = unsafe { bindings::trapscope_next_cpu(last) };
+        u32::try_from(last).ok()
+    })
+}

@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    sys::kernel_info::cpus, //
+};
 use core::{
     arch::asm,
     mem::size_of,
@@ -71,13 +74,7 @@ impl<const N: usize> PerCpuCounters<N> {
         if index >= N {
             return;
         }
-        let mut cpu = -1;
-        loop {
-            // SAFETY: No preconditions.
-            cpu = unsafe { bindings::trapscope_next_cpu(cpu) };
-            let Ok(number) = u32::try_from(cpu) else {
-                break;
-            };
+        for number in cpus() {
             // SAFETY: `base` is a per-CPU allocation (type invariant), and
             // `number` a possible CPU.
             let array =

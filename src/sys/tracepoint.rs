@@ -114,6 +114,13 @@ unsafe extern "C" fn raised<H: ExceptionHandler>(
     this.handler.raised(address as u64, error_code as u64);
 }
 
+/// Tells whether anybody listens to a tracepoint; `None` if there is no such.
+/// Sleeps.
+pub(crate) fn is_on(name: &'static CStr) -> Option<bool> {
+    // SAFETY: A live tracepoint of the kernel.
+    find(name).map(|tracepoint| unsafe { bindings::trapscope_tracepoint_on(tracepoint.as_ptr()) })
+}
+
 /// What [`compare`] looks for, and what it found.
 struct Search {
     name: &'static CStr,

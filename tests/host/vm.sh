@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-vm-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 unset SMP MEM CPU APPEND
+status=-
 
 # vm ARGUMENT...: leaves $status, and its output in $work/out and $work/err
 vm() {
@@ -37,7 +38,7 @@ ended() { [ "$status" -eq "$1" ]; }
 printed() { [ "$(cat "$work/out")" = "$1" ]; }
 complained() { grep -q -- "$1" "$work/err"; }
 
-ktap_plan 37
+ktap_plan 41
 
 # Those that take long, all at once; looked at further down.
 (
@@ -64,7 +65,7 @@ done
 
 for bad in "" "nonsense" "exec" "exec --nonsense -- true" "exec true" "exec --" \
 	"exec --smp 0 -- true" "exec --mem lots -- true" "exec --cpu" \
-	"exec --add /nonexistent -- true" "exec --kernel /nonexistent -- true" "shell -- true"; do
+	"exec --qemu" "exec --add /nonexistent -- true" "exec --kernel /nonexistent -- true" "shell -- true"; do
 	# shellcheck disable=SC2086 # these are words
 	vm $bad
 	expect "wrong usage: '$bad'" ended 64
@@ -105,6 +106,24 @@ three=3
 vm exec --no-module --icount -- 'nproc; exit 5'
 expect "--icount has one processor" printed 1
 expect "--icount passes the status" ended 5
+
+# A second serial port, on which the guest waits for a line from here.
+mkfifo "$work"/port.{in,out}
+exec 8<>"$work/port.in" 9<>"$work/port.out"
+# shellcheck disable=SC2016 # for the guest's shell
+scripts/vm exec --no-module --qemu -serial --qemu "pipe:$work/port" -- \
+	'exec 3<>/dev/ttyS1; echo ready >&3; read -r line <&3; echo "$line"' \
+	>"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+read -r -t 60 answer <&9
+echo "a line" >&8
+wait "$pid"
+status=$?
+exec 8>&- 9>&-
+expect "--qemu: another serial port comes behind the console" test "${answer%$'\r'}" = ready
+expect "and the guest waits there for a line" printed "a line"
+vm exec --no-module --qemu -nonsense -- true
+expect "--qemu: what QEMU does not know is wrong usage" ended 64
 
 vm exec --no-module -- 'sleep 1000 & echo done'
 expect "a process left in the background doesn't hold up the end" printed "done"
