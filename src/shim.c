@@ -41,53 +41,21 @@
 #include <asm/mem_encrypt.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
+#include <asm/tsc.h>
 
 #include "shim.h"
 
-/*
- * Reads each level once, and stops where nothing lies below. Interrupts are
- * off on the way down, so that no table is freed under the walk (see the
- * comment above gup_fast() in mm/gup.c); what comes back is a hint all the
- * same, since no page table lock is held.
- */
-struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
-					  unsigned long address)
+unsigned long trapscope_irq_save(void)
 {
-	struct trapscope_leaf leaf = { .value = 0, .level = 3 };
 	unsigned long flags;
-	pgd_t pgd;
-	p4d_t p4d;
-	pud_t *pudp, pud;
-	pmd_t pmd;
 
 	local_irq_save(flags);
-	pgd = pgdp_get(pgd_offset(mm, address));
-	if (pgd_none(pgd) || pgd_bad(pgd))
-		goto out;
-	p4d = p4dp_get(p4d_offset(&pgd, address));
-	if (p4d_none(p4d) || p4d_bad(p4d))
-		goto out;
-	pudp = pud_offset(&p4d, address);
-	pud = pudp_get(pudp);
-	if (pud_none(pud))
-		goto out;
-	if (!pud_present(pud) || pud_leaf(pud)) {
-		leaf.value = pud_val(pud);
-		goto out;
-	}
-	leaf.level = 2;
-	pmd = pmdp_get_lockless(pmd_offset(&pud, address));
-	if (pmd_none(pmd))
-		goto out;
-	if (!pmd_present(pmd) || pmd_leaf(pmd)) {
-		leaf.value = pmd_val(pmd);
-		goto out;
-	}
-	leaf.level = 1;
-	leaf.value = pte_val(ptep_get_lockless(pte_offset_kernel(&pmd, address)));
-out:
+	return flags;
+}
+
+void trapscope_irq_restore(unsigned long flags)
+{
 	local_irq_restore(flags);
-	return leaf;
 }
 
 static bool vma_is_driver_mapping(struct vm_area_struct *vma)
@@ -347,6 +315,9 @@ void trapscope_pte_format(struct trapscope_pte_format *out)
 {
 	out->pfn_mask = PTE_PFN_MASK & ~sme_me_mask;
 	out->zero_pfn = zero_pfn(0);
+	out->page_offset = PAGE_OFFSET;
+	out->five_levels = pgtable_l5_enabled();
+	out->foreign = cpu_feature_enabled(X86_FEATURE_XENPV);
 	out->shadow_stack = cpu_feature_enabled(X86_FEATURE_USER_SHSTK);
 }
 
@@ -407,6 +378,12 @@ unsigned long trapscope_copy_from_user(void *to, const void __user *from,
 				       unsigned long size)
 {
 	return copy_from_user(to, from, size);
+}
+
+/* 0 if the TSC can't be relied on. */
+unsigned int trapscope_tsc_khz(void)
+{
+	return check_tsc_unstable() ? 0 : tsc_khz;
 }
 
 u64 trapscope_available_memory(void)
