@@ -16,3 +16,8 @@
 #include <linux/uaccess.h>
 
 #include "shim.h"
+
+/* mm_struct is opaque to bindgen: it is large, and this is all that matters. */
+enum trapscope_offset {
+	TRAPSCOPE_MM_PGD = offsetof(struct mm_struct, pgd),
+};

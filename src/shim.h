@@ -17,12 +17,6 @@ struct seq_file;
 struct tracepoint;
 struct vm_area_struct;
 
-/* A leaf entry of a page table; level 1 is a PTE, 2 a PMD, 3 a PUD. */
-struct trapscope_leaf {
-	u64 value;
-	u8 level;
-};
-
 /* Who owns an address space. */
 struct trapscope_owner {
 	u64 start_time;
@@ -89,14 +83,18 @@ struct trapscope_layout {
 struct trapscope_pte_format {
 	u64 pfn_mask;
 	u64 zero_pfn;
+	u64 page_offset;
 	bool shadow_stack;
+	bool five_levels;
+	/* Xen PV has its own numbers of page frames in the tables. */
+	bool foreign;
 };
 
 /* What a CPU says of its descriptor table. */
 struct trapscope_idtr {
 	u64 base;
 	u16 limit;
-	/* The CPU has VMX: VM exits leave a limit of 0xffff. */
+	/* The CPU has VMX: VM exits may have left a limit of 0xffff. */
 	bool vmx;
 	/* CR4.VMXE: VM exits may come, and load the base that KVM knows. */
 	bool vmx_on;
@@ -104,8 +102,8 @@ struct trapscope_idtr {
 	bool async_pf;
 };
 
-struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
-					  unsigned long address);
+unsigned long trapscope_irq_save(void);
+void trapscope_irq_restore(unsigned long flags);
 u16 trapscope_vma_traits(struct vm_area_struct *vma);
 bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end);
@@ -133,6 +131,7 @@ int trapscope_next_cpu(int cpu);
 const char *trapscope_tracepoint_name(struct tracepoint *tp);
 void trapscope_tracepoint_sync(void);
 const char *trapscope_kernel_release(void);
+unsigned int trapscope_tsc_khz(void);
 u64 trapscope_available_memory(void);
 unsigned int trapscope_possible_cpus(void);
 void trapscope_read_own_idtr(struct trapscope_idtr *out);

@@ -96,6 +96,11 @@ fn room(rows: u32, calls: u32) -> Result {
     Err(ENOMEM)
 }
 
+/// Takes the tables as they are now.
+fn baseline() -> Result<Arc<Baseline>> {
+    Baseline::take().inspect_err(|_| pr_err!("no memory for the IDT as it is: free some first\n"))
+}
+
 impl kernel::Module for Trapscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let rows = parameter("rows", module_parameters::rows.value(), 64, 1 << 20)?;
@@ -109,7 +114,7 @@ impl kernel::Module for Trapscope {
         let control = Control::new(rows as usize, calls)?;
         let vectors = VectorTrace::new()?;
         let caution = KBox::pin_init(Notifier::new(Caution(vectors.clone())), GFP_KERNEL)?;
-        let files = present::files(&control, &vectors, Baseline::take()?, module)?;
+        let files = present::files(&control, &vectors, baseline()?, module)?;
         control.enable(true);
         // Last: once there is a file it may be open, and nothing may fail.
         Ok(Self {

@@ -46,8 +46,8 @@ pub(crate) struct On {
 impl On {
     /// Tells whether a CPU uses the second table.
     pub(crate) fn uses(&self, cpu: &Cpu) -> bool {
-        cpu.idtr
-            .is_some_and(|now| now.idtr.base == self.idt.base(cpu.number))
+        cpu.seen
+            .is_some_and(|seen| seen.place.idtr.base == self.idt.base(cpu.number))
     }
 
     /// Returns the gate that a gate of the second table stands for: the kernel's

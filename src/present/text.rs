@@ -14,7 +14,7 @@ use crate::{
     },
     sys::{
         debugfs::Out,
-        symbol::SymbolText,
+        symbol::SymbolBuffer,
         task::Comm, //
     }, //
 };
@@ -42,25 +42,28 @@ pub(super) fn comm(comm: &Comm, out: &mut Out<'_>) -> fmt::Result {
     }
 }
 
-/// Writes the symbol of a kernel address as `symbol+offset`, and its module in
-/// brackets after `before_module`; `-` if there is none.
-pub(super) fn symbol(address: u64, before_module: &str, out: &mut Out<'_>) -> fmt::Result {
-    let text = SymbolText::of(address);
-    let Some(Symbol {
-        name,
-        offset,
-        module,
-    }) = text.symbol()
-    else {
+/// Writes a symbol as `symbol+offset`, and its module in brackets after
+/// `before_module`; `-` if there is none.
+pub(super) fn symbol(
+    symbol: Option<&Symbol<'_>>,
+    before_module: &str,
+    out: &mut Out<'_>,
+) -> fmt::Result {
+    let Some(symbol) = symbol else {
         return out.write_str("-");
     };
-    out.bytes(name);
-    write!(out, "+{offset:#x}")?;
-    if let Some(module) = module {
+    out.bytes(symbol.name);
+    write!(out, "+{:#x}", symbol.offset)?;
+    if let Some(module) = symbol.module {
         out.write_str(before_module)?;
         out.write_str("[")?;
         out.bytes(module);
         out.write_str("]")?;
     }
     Ok(())
+}
+
+/// Writes the symbol of a kernel address, as [`symbol`] does.
+pub(super) fn symbol_at(address: u64, out: &mut Out<'_>) -> fmt::Result {
+    symbol(SymbolBuffer::new().look_up(address).as_ref(), " ", out)
 }

@@ -23,7 +23,7 @@ use kernel::{
 pub(crate) struct CpuIdtr {
     /// The register.
     pub(crate) idtr: Idtr,
-    /// The CPU has VMX: VM exits leave a limit of 0xffff.
+    /// The CPU has VMX: VM exits may have left a limit of 0xffff.
     pub(crate) vmx: bool,
     /// VMX is in use: VM exits load the base that KVM knows.
     pub(crate) vmx_on: bool,
@@ -45,7 +45,7 @@ impl CpuIdtr {
     }
 }
 
-/// Reads the IDTR of a CPU, on that CPU.
+/// Reads the IDTR of a CPU, on that CPU; zeros under Xen PV.
 ///
 /// Fails with `ENXIO` if it is offline. Does not sleep, but interrupts must be
 /// on.

@@ -25,7 +25,7 @@ use kernel::{
 
 /// What runs when a page-fault exception arrives.
 ///
-/// Source: `exceptions:page_fault_user` and `exceptions:page_fault_kernel`.
+/// Source: `exceptions:page_fault_kernel`; all of the group have its arguments.
 pub(crate) trait ExceptionHandler: Sync {
     /// The tracepoint's name, without its group.
     const NAME: &'static CStr;

@@ -38,9 +38,18 @@ rmmod idt_alter
 # CPU_ENTRY_AREA_RO_IDT: where processors see the kernel's table.
 own=0xfffffe0000000000
 
+# The place of the table, as check writes it.
+home=0x$(awk '$3 == "idt_table" { print $1 }' /proc/kallsyms)
+kernels=$own:0x0fff:$home
+
 # base CPU: of its IDTR
 base() {
 	awk -v cpu="$1" '$1 == cpu { print $3 }' "$idt/idtr"
+}
+
+# place CPU: base, limit and page
+place() {
+	awk -v cpu="$1" '$1 == cpu { print $3 ":" $4 ":" $5 }' "$idt/idtr"
 }
 
 # says LINE...: the whole of check, but for the line that names its columns
@@ -64,7 +73,7 @@ and_gone() {
 # altered CPU VECTOR CHANGE REASONS BEFORE AFTER: two findings, the IDTR and that gate
 altered() {
 	insmod "$alter" "cpu=$1" "vector=$2" "change=$3" || return
-	says 2 "idtr $1 - base $own:0x0fff $(base "$1"):0x0fff" "gate $1 $2 $4 $5 $6"
+	says 2 "idtr $1 - base $kernels $(place "$1")" "gate $1 $2 $4 $5 $6"
 }
 
 # row FILE LINE: it has that one
@@ -72,7 +81,7 @@ row() {
 	grep -qxE "$2" "$idt/$1" || { sed "s/^/# $1: /" "$idt/$1"; false; }
 }
 
-ktap_plan 30
+ktap_plan 32
 
 check "nothing altered: OK" says OK
 
@@ -125,7 +134,7 @@ check "table: an empty gate, and one that is not present" and_gone shown
 # base_alone PAGE SYMBOL: CPU 1 has another base with the same gates
 base_alone() {
 	[ "$(base 1)" != "$own" ] || { diag "the base is as before"; return 1; }
-	says 1 "idtr 1 - base $own:0x0fff $(base 1):0x0fff" &&
+	says 1 "idtr 1 - base $kernels $(place 1)" &&
 		row idtr "1 online $(base 1) 0x0fff $1 no $2"
 }
 equal_copy() {
@@ -134,11 +143,21 @@ equal_copy() {
 check "an equal table elsewhere: its base, and no gate" and_gone equal_copy
 
 alias_of_table() {
-	page=0x$(awk '$3 == "idt_table" { print $1 }' /proc/kallsyms)
-	insmod "$alter" cpu=1 base=alias && base_alone "$page" 'idt_table\+0x0'
+	insmod "$alter" cpu=1 base=alias && base_alone "$home" 'idt_table\+0x0'
 }
 check "the kernel's table by another address: its base, and the page is idt_table's" \
 	and_gone alias_of_table
+
+# The same address, but another page behind it: of both processors, one table.
+remapped() {
+	insmod "$alter" base=remap vector=200 change="$1" || return
+	[ "$(base 0)" = "$own" ] || { diag "the base is another"; return 1; }
+	shift
+	says $(($# + 2)) "idtr 0 - page $kernels $(place 0)" "idtr 1 - page $kernels $(place 1)" "$@"
+}
+check "another page behind the same base: the page, and no gate" and_gone remapped none
+check "a gate there: once, for both processors" and_gone remapped dpl \
+	"gate 0-1 200 changed,unexpected $as_was interrupt,3,1,0,0x10,$handler"
 
 # sizes GATES BYTES: how many rows of table are no gates, and what raw has
 sizes() {
@@ -152,7 +171,8 @@ sizes() {
 # As hypervisors leave it.
 greatest_limit() {
 	insmod "$alter" "cpu=$1" base=same limit=65535 || return
-	says 1 "idtr $1 - limit $own:0x0fff $own:0xffff" && sizes 256 4096
+	says 1 "idtr $1 - limit $kernels $own:0xffff:$home" && sizes 256 4096 &&
+		row idtr "0 .* yes idt_table\+0x0" && row idtr "1 .* yes idt_table\+0x0"
 }
 check "CPU 0, limit 0xffff: the limit, and 256 gates all the same" and_gone greatest_limit 0
 check "CPU 1, limit 0xffff" and_gone greatest_limit 1
@@ -160,7 +180,7 @@ check "CPU 1, limit 0xffff" and_gone greatest_limit 1
 # A table without gates for the two vectors that never come.
 short() {
 	insmod "$alter" cpu=0 base=same limit=4063 || return
-	says 1 "idtr 0 - limit $own:0x0fff $own:0x0fdf" &&
+	says 1 "idtr 0 - limit $kernels $own:0x0fdf:$home" &&
 		sizes 254 4064 && row idtr "1 online $own 0x0fff .* no idt_table\+0x0"
 }
 check "CPU 0, limit 0x0fdf: the last two gates are not there" and_gone short
@@ -178,7 +198,8 @@ check "a processor that goes off takes its findings along" and_gone offline
 hidden() {
 	insmod "$alter" cpu=1 vector=14 change=handler || return
 	echo 2 >"$restrict"
-	says 2 "idtr 1 - base 0x0000000000000000:0x0fff 0x0000000000000000:0x0fff" \
+	nowhere=0x0000000000000000:0x0fff:0x0000000000000000
+	says 2 "idtr 1 - base $nowhere $nowhere" \
 		"gate 1 14 changed,unexpected,outside-image,page-fault interrupt,0,1,0,0x10,asm_exc_page_fault+0x0 interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
 	verdict=$?
 	echo 0 >"$restrict"
@@ -189,15 +210,15 @@ check "kptr_restrict 2: the same findings without addresses" and_gone hidden
 # What was altered before trapscope came is in its baseline, but not Linux's.
 earlier() {
 	rmmod trapscope && insmod "$alter" cpu=1 vector=14 change=handler && insmod "$module" || return
-	copy=$(base 1)
+	copy=$(place 1)
 	address=0x$(awk '$3 == "altered" { print $1 }' /proc/kallsyms)
 	gate="interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
-	says 2 "idtr 1 - base $copy:0x0fff $copy:0x0fff" \
+	says 2 "idtr 1 - base $copy $copy" \
 		"gate 1 14 unexpected,outside-image,page-fault $gate $gate"
 	verdict=$?
 	rmmod idt_alter
 	# Nothing has a name at that address any more.
-	says 2 "idtr 1 - base $copy:0x0fff $own:0x0fff" \
+	says 2 "idtr 1 - base $copy $kernels" \
 		"gate 1 14 changed interrupt,0,1,0,0x10,$address interrupt,0,1,0,0x10,asm_exc_page_fault+0x0" &&
 		return "$verdict"
 }

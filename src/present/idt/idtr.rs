@@ -5,14 +5,14 @@
 use super::Opened;
 use crate::{
     hook::vectors::VectorTrace,
-    inspect::idt::Cpu,
-    present::text::symbol,
-    sys::{
-        debugfs::{
-            File,
-            Out, //
-        },
-        kernel_page, //
+    inspect::idt::{
+        Cpu,
+        Seen, //
+    },
+    present::text::symbol_at,
+    sys::debugfs::{
+        File,
+        Out, //
     },
 };
 use core::fmt::{
@@ -36,33 +36,29 @@ fn head(out: &mut Out<'_>) -> fmt::Result {
 }
 
 fn row(opened: &Opened, cpu: &Cpu, out: &mut Out<'_>) -> fmt::Result {
-    let Some(idtr) = cpu.idtr.map(|cpu| cpu.idtr) else {
+    let Some(Seen { place, .. }) = cpu.seen else {
         return writeln!(out, "{} offline - - - - -", cpu.number);
     };
     let same = opened
         .snapshot
         .first()
-        .is_some_and(|(first, _)| first.idtr == idtr);
+        .is_some_and(|(first, _)| first.same_table(&place));
     write!(
         out,
         "{} online {:#018x} {:#06x} ",
         cpu.number,
-        opened.shown(idtr.base),
-        idtr.limit
+        opened.shown(place.idtr.base),
+        place.idtr.limit
     )?;
-    let page = kernel_page::behind(idtr.base);
-    match page {
+    match place.page {
         Some(page) => write!(out, "{:#018x}", opened.shown(page))?,
         None => out.write_str("unmapped")?,
     }
     out.write_str(if same { " yes " } else { " no " })?;
-    if opened.second.contains(&cpu.number) {
-        out.write_str("trace_idt+0x0 [trapscope]")?;
-    } else {
-        match page {
-            Some(page) => symbol(page | idtr.base & 0xfff, " ", out)?,
-            None => out.write_str("-")?,
-        }
+    match place.page {
+        _ if opened.second.contains(&cpu.number) => out.write_str("trace_idt+0x0 [trapscope]")?,
+        Some(page) => symbol_at(page | place.idtr.base & 0xfff, out)?,
+        None => out.write_str("-")?,
     }
     out.write_str("\n")
 }

@@ -21,7 +21,7 @@ use crate::{
         debugfs::Out,
         descriptor_table,
         secrecy,
-        symbol::SymbolText, //
+        symbol::SymbolBuffer, //
     },
 };
 use core::fmt::{
@@ -34,7 +34,7 @@ use kernel::prelude::*;
 pub(crate) struct Opened {
     snapshot: Snapshot,
     /// The CPUs that use trapscope's own second table.
-    second: KVec<u32>,
+    second: KVVec<u32>,
     /// Whoever opened the file may not see addresses.
     hidden: bool,
 }
@@ -43,7 +43,7 @@ impl Opened {
     /// Looks at all CPUs. `on` is the second table, if it is switched on.
     fn now(on: Option<&On>) -> Result<Self> {
         let snapshot = Snapshot::take()?;
-        let mut second = KVec::new();
+        let mut second = KVVec::new();
         for cpu in &snapshot.cpus {
             if on.is_some_and(|on| on.uses(cpu)) {
                 second.push(cpu.number, GFP_KERNEL)?;
@@ -79,10 +79,9 @@ impl Opened {
             gate.ist(),
             gate.selector()
         )?;
-        if SymbolText::of(gate.offset()).symbol().is_some() {
-            symbol(gate.offset(), "", out)
-        } else {
-            write!(out, "{:#018x}", self.shown(gate.offset()))
+        match SymbolBuffer::new().look_up(gate.offset()) {
+            Some(found) => symbol(Some(&found), "", out),
+            None => write!(out, "{:#018x}", self.shown(gate.offset())),
         }
     }
 }

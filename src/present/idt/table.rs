@@ -4,11 +4,14 @@
 
 use super::Opened;
 use crate::{
-    decode::idt::{
-        expected::stage_of,
-        gate::Gate,
-        vector,
-        GATES, //
+    decode::{
+        idt::{
+            expected::stage_of,
+            gate::Gate,
+            vector,
+            GATES, //
+        },
+        symbol::Symbol, //
     },
     hook::vectors::VectorTrace,
     present::text::symbol,
@@ -17,7 +20,7 @@ use crate::{
             File,
             Out, //
         },
-        symbol::SymbolText, //
+        symbol::SymbolBuffer, //
     },
 };
 use core::fmt::{
@@ -38,16 +41,15 @@ pub(crate) const DECODED: &str =
                                   ist stack selector stage";
 
 /// Writes what a vector is, and what its gate says but for the address; `handler`
-/// is the kernel's handler to which it leads in the end.
+/// and its symbol are the kernel's, to which it leads in the end.
 pub(crate) fn decoded(
     number: u8,
     gate: Option<Gate>,
     handler: u64,
+    symbol: Option<&Symbol<'_>>,
     out: &mut Out<'_>,
 ) -> fmt::Result {
-    let text = SymbolText::of(handler);
-    let symbol = text.symbol();
-    let stage = gate.and_then(|gate| stage_of(number, &gate.with_offset(handler), symbol.as_ref()));
+    let stage = gate.and_then(|gate| stage_of(number, &gate.with_offset(handler), symbol));
     write!(
         out,
         "{number} {number:#04x} {} {} {} {} ",
@@ -78,16 +80,16 @@ pub(crate) fn decoded(
 }
 
 fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fmt::Result {
-    let handler = gate.map(Gate::offset);
-    decoded(number, gate, handler.unwrap_or(0), out)?;
-    match handler {
-        None => out.write_str(" - unreadable\n"),
-        Some(handler) => {
-            write!(out, " {:#018x} ", opened.shown(handler))?;
-            symbol(handler, " ", out)?;
-            out.write_str("\n")
-        }
-    }
+    let Some(handler) = gate.map(Gate::offset) else {
+        decoded(number, None, 0, None, out)?;
+        return out.write_str(" - unreadable\n");
+    };
+    let mut buffer = SymbolBuffer::new();
+    let found = buffer.look_up(handler);
+    decoded(number, gate, handler, found.as_ref(), out)?;
+    write!(out, " {:#018x} ", opened.shown(handler))?;
+    symbol(found.as_ref(), " ", out)?;
+    out.write_str("\n")
 }
 
 impl File for Gates {

@@ -9,7 +9,7 @@ use crate::{
         GATES, //
     },
     hook::vectors::VectorTrace,
-    present::text::symbol,
+    present::text::symbol_at,
     sys::{
         debugfs::{
             File,
@@ -85,7 +85,7 @@ impl File for Counts {
         }
         out.write_str(" ")?;
         match read_gate(kernels_base(), number.into()) {
-            Some(gate) => symbol(gate.offset(), " ", out)?,
+            Some(gate) => symbol_at(gate.offset(), out)?,
             None => out.write_str("unreadable")?,
         }
         out.write_str("\n")

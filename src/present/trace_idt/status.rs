@@ -65,7 +65,7 @@ const EVENTS: [(&str, &CStr); 24] = [
 ];
 
 fn cpu(on: Option<&On>, cpu: &Cpu, out: &mut Out<'_>) -> fmt::Result {
-    let which = match cpu.idtr.map(|cpu| cpu.idtr.base) {
+    let which = match cpu.seen.map(|seen| seen.place.idtr.base) {
         None => "offline",
         Some(_) if on.is_some_and(|on| on.uses(cpu)) => "trace_idt",
         Some(base) if base == second_idt::kernels_base() => "kernel",

@@ -21,7 +21,8 @@ use crate::{
             File,
             Out, //
         },
-        secrecy, //
+        secrecy,
+        symbol::SymbolBuffer, //
     },
 };
 use core::fmt::{
@@ -56,8 +57,8 @@ impl File for Stubs {
             if let Some(on) = &state.on {
                 let now = Snapshot::take()?;
                 let ours = now.cpus.iter().find(|cpu| on.uses(cpu));
-                let idtr = ours.and_then(|cpu| cpu.idtr);
-                if let Some(table) = idtr.and_then(|cpu| now.table(cpu.idtr)) {
+                let seen = ours.and_then(|cpu| cpu.seen);
+                if let Some(table) = seen.and_then(|seen| now.table(seen.place)) {
                     for vector in 0..=u8::MAX {
                         if let Some(original) = on.idt.original(vector) {
                             pairs.push((table.gate(vector), *original), GFP_KERNEL)?;
@@ -84,18 +85,20 @@ impl File for Stubs {
             return Ok(());
         };
         let shown = |address| if pairs.hidden { 0 } else { address };
-        decoded(number, *gate, original.offset(), out)?;
+        let mut buffer = SymbolBuffer::new();
+        let handler = buffer.look_up(original.offset());
+        decoded(number, *gate, original.offset(), handler.as_ref(), out)?;
         match gate {
             Some(gate) => {
                 let same = gate.with_offset(original.offset()) == *original;
                 let rest = if same { "same" } else { "differs" };
                 write!(out, " {rest} {:#018x} ", shown(gate.offset()))?;
-                symbol(gate.offset(), "", out)?;
+                symbol(SymbolBuffer::new().look_up(gate.offset()).as_ref(), "", out)?;
             }
             None => out.write_str(" - - unreadable")?,
         }
         write!(out, " {:#018x} ", shown(original.offset()))?;
-        symbol(original.offset(), " ", out)?;
+        symbol(handler.as_ref(), " ", out)?;
         out.write_str("\n")
     }
 }

@@ -7,12 +7,14 @@
  *
  * base=copy: a table of its own, equal to the kernel's but for what change= says;
  * base=alias: the kernel's table by its address in the direct map; base=same.
+ * base=remap: such a table of its own at the kernel's address, for all processors.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpu.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <linux/string.h>
@@ -27,7 +29,7 @@ MODULE_PARM_DESC(cpu, "processor");
 
 static char *base = "copy";
 module_param(base, charp, 0400);
-MODULE_PARM_DESC(base, "copy, alias or same");
+MODULE_PARM_DESC(base, "copy, alias, remap or same");
 
 static int vector = 14;
 module_param(vector, int, 0400);
@@ -47,6 +49,7 @@ unsigned long altered_next;
 
 static struct desc_ptr before, after;
 static gate_desc *copy;
+static pte_t *entry, mapped;
 
 static void read_idtr(void *unused)
 {
@@ -107,25 +110,56 @@ static int alter(gate_desc *gate)
 	return 0;
 }
 
+static int make_copy(void)
+{
+	int ret;
+
+	copy = vzalloc(PAGE_SIZE);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, (void *)before.address, min_t(size_t, before.size + 1, PAGE_SIZE));
+	ret = alter(&copy[vector]);
+	if (ret) {
+		vfree(copy);
+		copy = NULL;
+	}
+	return ret;
+}
+
+static void forget(void *unused)
+{
+	asm volatile("invlpg (%0)" : : "r" (before.address) : "memory");
+}
+
+/* The entry is one of a page, so that no other address is touched. */
+static int remap(void)
+{
+	unsigned int level;
+	int ret = make_copy();
+
+	if (ret)
+		return ret;
+	entry = lookup_address(before.address, &level);
+	mapped = *entry;
+	WRITE_ONCE(*entry, pfn_pte(vmalloc_to_pfn(copy), PAGE_KERNEL));
+	on_each_cpu(forget, NULL, 1);
+	return 0;
+}
+
 static int choose_base(void)
 {
 	if (!strcmp(base, "copy")) {
-		int ret;
+		int ret = make_copy();
 
-		copy = vzalloc(PAGE_SIZE);
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, (void *)before.address, min_t(size_t, before.size + 1, PAGE_SIZE));
-		ret = alter(&copy[vector]);
-		if (ret) {
-			vfree(copy);
+		if (ret)
 			return ret;
-		}
 		after.address = (unsigned long)copy;
+	} else if (!strcmp(base, "remap")) {
+		return remap();
 	} else if (!strcmp(base, "alias")) {
 		after.address = (unsigned long)__va(slow_virt_to_phys((void *)before.address));
 	} else if (strcmp(base, "same")) {
-		pr_err("base=%s: give copy, alias or same\n", base);
+		pr_err("base=%s: give copy, alias, remap or same\n", base);
 		return -EINVAL;
 	}
 	return 0;
@@ -172,6 +206,10 @@ static void __exit alter_exit(void)
 	 * that answers is not inside altered(), which runs with interrupts off.
 	 */
 	smp_call_function_single(cpu, put_back, NULL, 1);
+	if (entry) {
+		WRITE_ONCE(*entry, mapped);
+		on_each_cpu(forget, NULL, 1);
+	}
 	vfree(copy);
 }
 module_exit(alter_exit);
