@@ -147,7 +147,6 @@ static void path_identity(const struct path *path, u64 name[3])
 }
 
 static_assert(VM_GROWSDOWN == TRAPSCOPE_VM_GROWSDOWN);
-static_assert(VM_HUGETLB == TRAPSCOPE_VM_HUGETLB);
 
 /* anon_vma_name() is not exported. */
 static struct anon_vma_name *vma_anon_name(struct vm_area_struct *vma)

@@ -46,9 +46,8 @@ enum trapscope_backing_kind {
 	TRAPSCOPE_NAMED,
 };
 
-/* VM_GROWSDOWN and VM_HUGETLB, which bindgen does not see. */
+/* VM_GROWSDOWN, which bindgen does not see. */
 static const u32 TRAPSCOPE_VM_GROWSDOWN = 1U << 8;
-static const u32 TRAPSCOPE_VM_HUGETLB = 1U << 22;
 
 /* What sprint_symbol() may write. */
 static const u32 TRAPSCOPE_SYMBOL_LEN = KSYM_SYMBOL_LEN;

@@ -203,7 +203,7 @@ impl Fault {
     fn over(&self, exit: FaultExit<'_>, call: &Call, result: VmFault) {
         let after = match exit.vma() {
             Some(vma) if call.hint.needs_after(result) => {
-                let entry = vma.entry(call.address, &self.tables);
+                let entry = vma.entry(call.address, call.traits, &self.tables);
                 Some(self.tables.decode(entry))
             }
             _ => None,
@@ -280,7 +280,7 @@ impl Fault {
         if traits.any(VmaTraits::INTRICATE) {
             return self.entered_rarely(call, room);
         }
-        let entry = call.vma().entry(call.address(), &self.tables);
+        let entry = call.vma().entry(call.address(), traits, &self.tables);
         let (pte, Level::Pte) = entry else {
             return self.entered_rarely(call, room);
         };
@@ -339,7 +339,7 @@ impl Fault {
         } else {
             accounts.rows.get(vma)
         };
-        let entry = vma.entry(call.address(), &self.tables);
+        let entry = vma.entry(call.address(), traits, &self.tables);
         let state = self.tables.decode(entry);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
         let carried = match message {

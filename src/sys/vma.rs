@@ -168,11 +168,20 @@ impl Vma {
 
     /// Returns the page table's entry for an address in the mapping, without a
     /// lock: a hint.
+    ///
+    /// `traits` are those of this VMA, as [`Self::traits`] tells them or its row,
+    /// which is compared with it: to read its flags again would take 21
+    /// instructions a fault.
     #[inline(always)]
-    pub(crate) fn entry(&self, address: u64, tables: &PageTables) -> (u64, Level) {
-        let hugetlb = self.flags() & u64::from(bindings::TRAPSCOPE_VM_HUGETLB) != 0;
+    pub(crate) fn entry(
+        &self,
+        address: u64,
+        traits: VmaTraits,
+        tables: &PageTables,
+    ) -> (u64, Level) {
+        let hugetlb = traits.is(VmaTraits::HUGETLB);
         // SAFETY: The mm is live while its VMA is locked, and preemption is off
-        // (type invariants).
+        // (type invariants); whether it is hugetlb's is known, by the caller.
         unsafe { tables.entry(self.mm(), address, hugetlb) }
     }
 
