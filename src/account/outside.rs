@@ -11,7 +11,7 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Why a fault on a user address did not get to handle_mm_fault().
+/// Why a fault on a user address did not get to handle_mm_fault(), or not again.
 #[derive(Clone, Copy)]
 pub(crate) enum BadArea {
     /// No mapping there.
@@ -20,13 +20,16 @@ pub(crate) enum BadArea {
     Access,
     /// The context may not take faults.
     Atomic,
+    /// After an attempt a signal was pending: there is no other.
+    Signal,
 }
 
 impl BadArea {
-    pub(crate) const ALL: [(Self, &'static str); 3] = [
+    pub(crate) const ALL: [(Self, &'static str); 4] = [
         (Self::NoVma, "no-vma"),
         (Self::Access, "access"),
         (Self::Atomic, "atomic"),
+        (Self::Signal, "signal"),
     ];
 }
 
@@ -57,13 +60,15 @@ pub(crate) enum Own {
     Filtered,
     /// Completed faults that no row took.
     WithoutRow,
+    /// Attempts under the per-VMA lock that have to be made again.
+    VmaLockRetry,
 }
 
 /// The counters, per CPU.
 pub(crate) struct Outside {
     events: PerCpuCounters<{ EVENTS * 2 }>,
     codes: PerCpuCounters<{ CODES * 2 }>,
-    own: PerCpuCounters<4>,
+    own: PerCpuCounters<5>,
 }
 
 impl Event {
@@ -142,6 +147,7 @@ impl Outside {
         self.codes.clear();
         self.own.clear_at(Own::Filtered as usize);
         self.own.clear_at(Own::WithoutRow as usize);
+        self.own.clear_at(Own::VmaLockRetry as usize);
     }
 
     pub(super) fn memory(&self) -> usize {

@@ -5,7 +5,11 @@
 use crate::{
     account::{
         links::Link,
-        outside::Own,
+        outside::{
+            BadArea,
+            Event,
+            Own, //
+        },
         rows::RowRef,
         totals::Outcome,
         Accounts, //
@@ -19,6 +23,7 @@ use crate::{
         },
         flags::{
             FaultFlags,
+            Origin,
             VmFault, //
         },
         pte::Format, //
@@ -32,7 +37,10 @@ use crate::{
         },
         kretprobe,
         page_table,
-        task::TaskId, //
+        task::{
+            fault_signal_pending,
+            TaskId, //
+        }, //
     },
 };
 use kernel::sync::Arc;
@@ -149,6 +157,19 @@ impl Fault {
     fn again(&self, call: &Call, result: VmFault) {
         let class = classify::on_retry(call.hint, result, call.traits, call.page_cache);
         self.accounts.totals.retry(class);
+        if call.flags.vma_lock() {
+            self.accounts.outside.own(Own::VmaLockRetry);
+        }
+        let user_mode = match call.flags.origin(call.has_registers) {
+            Origin::User => Some(true),
+            Origin::Kernel => Some(false),
+            Origin::Remote => None,
+        };
+        if let Some(user_mode) = user_mode.filter(|mode| fault_signal_pending(*mode)) {
+            self.accounts
+                .outside
+                .count(Event::BadArea(BadArea::Signal), user_mode);
+        }
         if let Some(row) = call.row {
             self.accounts.rows.retry(row);
         }

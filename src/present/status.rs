@@ -80,6 +80,7 @@ impl Page for Status {
             ("in_flight", self.0.in_flight()),
             ("filtered", outside.own_count(Own::Filtered)),
             ("retry_links_dropped", accounts.links.dropped()),
+            ("retries_vma_lock", outside.own_count(Own::VmaLockRetry)),
             ("rows", usage.rows as u64),
             ("rows_used", usage.used as u64),
             ("rows_free", (usage.rows - usage.used) as u64),
