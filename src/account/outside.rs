@@ -40,9 +40,14 @@ pub(crate) enum Event {
     Region(Region),
     /// A fault on a user address that was refused.
     BadArea(BadArea),
+    /// An attempt has to be made again, and no signal was pending.
+    Pending,
+    /// It was made again, or refused then. Until the two are equal, a signal
+    /// came after all, or the task is on its way.
+    Resumed,
 }
 
-const EVENTS: usize = Region::COUNT + BadArea::ALL.len();
+const EVENTS: usize = Region::COUNT + BadArea::ALL.len() + 2;
 
 /// Error codes that can be told apart: each a combination of the known bits.
 const CODES: usize = 1 << error_code::BITS.len();
@@ -76,6 +81,8 @@ impl Event {
         match self {
             Self::Region(region) => region.index(),
             Self::BadArea(reason) => Region::COUNT + reason as usize,
+            Self::Pending => EVENTS - 2,
+            Self::Resumed => EVENTS - 1,
         }
     }
 }
@@ -100,6 +107,22 @@ impl Outside {
     pub(crate) fn counts(&self, event: Event) -> (u64, u64) {
         let index = event.index() * 2;
         (self.events.sum(index), self.events.sum(index + 1))
+    }
+
+    /// Returns how many faults were refused for a reason, from kernel mode and
+    /// from user mode.
+    pub(crate) fn refused(&self, reason: BadArea) -> (u64, u64) {
+        let known = self.counts(Event::BadArea(reason));
+        if !matches!(reason, BadArea::Signal) {
+            return known;
+        }
+        // A signal may come after the probe has looked, and before the kernel does.
+        let resumed = self.counts(Event::Resumed);
+        let pending = self.counts(Event::Pending);
+        (
+            known.0 + pending.0.saturating_sub(resumed.0),
+            known.1 + pending.1.saturating_sub(resumed.1),
+        )
     }
 
     /// Counts an exception by its error code. From any context.

@@ -31,6 +31,21 @@ use crate::{
 };
 use kernel::sync::Arc;
 
+/// Takes what the task's last call of handle_mm_fault() left for this fault.
+fn last_call(accounts: &Accounts, call: &BadArea) -> Option<Message> {
+    let link = accounts.links.take(TaskId::current())?;
+    if link.address != call.address {
+        return None;
+    }
+    let message = Message::unpack(link.message);
+    if matches!(message, Message::Again { .. }) {
+        accounts
+            .outside
+            .count(Event::Resumed, error_code::user(call.error_code));
+    }
+    Some(message)
+}
+
 /// On `bad_area_nosemaphore()`.
 pub(crate) struct NoVma {
     accounts: Arc<Accounts>,
@@ -56,11 +71,7 @@ impl kprobe::Handler for NoVma {
         let reason = if faults_disabled() {
             Reason::Atomic
         } else {
-            let link = self.accounts.links.take(TaskId::current());
-            let failed = link.is_some_and(|link| {
-                link.address == call.address && Message::unpack(link.message) == Message::Failed
-            });
-            if failed {
+            if last_call(&self.accounts, &call) == Some(Message::Failed) {
                 // handle_mm_fault() has had it: it is in a class already.
                 return;
             }
@@ -80,6 +91,7 @@ impl kprobe::Handler for NoAccess {
 
     fn entered(&self, call: BadArea) {
         if !self.0.paused() {
+            last_call(&self.0, &call);
             self.0.outside.count(
                 Event::BadArea(Reason::Access),
                 error_code::user(call.error_code),

@@ -50,9 +50,10 @@ use kernel::sync::Arc;
 pub(crate) enum Message {
     /// A stack grew for the fault that comes now.
     Grew,
-    /// An attempt has to be made again; its class stands for the fault.
+    /// An attempt has to be made again.
     Again {
-        class: Class,
+        /// The class that stands for the fault, whatever the next one is.
+        class: Option<Class>,
         /// It ran under the per-VMA lock.
         vma_lock: bool,
     },
@@ -64,6 +65,7 @@ impl Message {
     const GREW: u32 = 1 << 16;
     const FAILED: u32 = 1 << 17;
     const VMA_LOCK: u32 = 1 << 18;
+    const NO_CLASS: u32 = 0xffff;
 
     /// Returns the message as a number.
     pub(crate) fn pack(self) -> u32 {
@@ -71,7 +73,8 @@ impl Message {
             Self::Grew => Self::GREW,
             Self::Failed => Self::FAILED,
             Self::Again { class, vma_lock } => {
-                class.index() as u32 | if vma_lock { Self::VMA_LOCK } else { 0 }
+                class.map_or(Self::NO_CLASS, |class| class.index() as u32)
+                    | if vma_lock { Self::VMA_LOCK } else { 0 }
             }
         }
     }
@@ -80,12 +83,10 @@ impl Message {
     pub(crate) fn unpack(raw: u32) -> Self {
         match raw {
             Self::GREW => Self::Grew,
-            raw => match Class::from_index((raw & 0xffff) as usize) {
-                Some(class) if raw & Self::FAILED == 0 => Self::Again {
-                    class,
-                    vma_lock: raw & Self::VMA_LOCK != 0,
-                },
-                _ => Self::Failed,
+            raw if raw & Self::FAILED != 0 => Self::Failed,
+            raw => Self::Again {
+                class: Class::from_index((raw & Self::NO_CLASS) as usize),
+                vma_lock: raw & Self::VMA_LOCK != 0,
             },
         }
     }
@@ -95,6 +96,15 @@ impl Message {
 pub(crate) struct Fault {
     accounts: Arc<Accounts>,
     format: Format,
+}
+
+/// Tells from which mode an exception came; `None` if there was none.
+fn user_mode(flags: FaultFlags, has_registers: bool) -> Option<bool> {
+    match flags.origin(has_registers) {
+        Origin::User => Some(true),
+        Origin::Kernel => Some(false),
+        Origin::Remote => None,
+    }
 }
 
 /// What is kept from the entry of a call to its return.
@@ -160,16 +170,6 @@ impl Fault {
         if call.flags.vma_lock() {
             self.accounts.outside.own(Own::VmaLockRetry);
         }
-        let user_mode = match call.flags.origin(call.has_registers) {
-            Origin::User => Some(true),
-            Origin::Kernel => Some(false),
-            Origin::Remote => None,
-        };
-        if let Some(user_mode) = user_mode.filter(|mode| fault_signal_pending(*mode)) {
-            self.accounts
-                .outside
-                .count(Event::BadArea(BadArea::Signal), user_mode);
-        }
         if let Some(row) = call.row {
             self.accounts.rows.retry(row);
         }
@@ -178,11 +178,21 @@ impl Fault {
         } else {
             call.carried
         };
-        if let Some(class) = stands {
+        let user_mode = user_mode(call.flags, call.has_registers);
+        match user_mode {
+            Some(mode) if fault_signal_pending(mode) => {
+                let signal = Event::BadArea(BadArea::Signal);
+                self.accounts.outside.count(signal, mode);
+                return;
+            }
+            Some(mode) => self.accounts.outside.count(Event::Pending, mode),
+            None => (),
+        }
+        if stands.is_some() || user_mode.is_some() {
             self.link(
                 call,
                 Message::Again {
-                    class,
+                    class: stands,
                     vma_lock: call.flags.vma_lock(),
                 },
             );
@@ -256,6 +266,11 @@ impl kretprobe::Handler for Fault {
         accounts.outside.own(Own::Entered);
         let flags = FaultFlags::from_raw(call.flags);
         let message = self.linked(&call, flags);
+        if let (Some(Message::Again { .. }), Some(mode)) =
+            (message, user_mode(flags, call.has_registers))
+        {
+            accounts.outside.count(Event::Resumed, mode);
+        }
         let traits = call.vma.traits();
         let state = call.vma.mapped(call.address, &self.format);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
@@ -276,7 +291,7 @@ impl kretprobe::Handler for Fault {
                 .needs_page_cache(traits)
                 .then(|| call.vma.in_page_cache(call.address)),
             carried: match message {
-                Some(Message::Again { class, .. }) => Some(class),
+                Some(Message::Again { class, .. }) => class,
                 _ => None,
             },
             entered_ns: clock::now_ns(),

@@ -35,7 +35,7 @@ impl Page for KernelFaults {
             writeln!(out, "region {} {kernel} {user}", region.name())?;
         }
         for (reason, name) in BadArea::ALL {
-            let (kernel, user) = outside.counts(Event::BadArea(reason));
+            let (kernel, user) = outside.refused(reason);
             writeln!(out, "bad-area {name} {kernel} {user}")?;
         }
         for (bit, (_, name)) in error_code::BITS.iter().enumerate() {
