@@ -80,6 +80,14 @@ static bool add_row(const struct row *row, void *data)
 	return true;
 }
 
+/* With the hooks off: rows that make room move, also while they are read. */
+static void read_rows(bool (*each)(const struct row *row, void *data))
+{
+	ktap_need(file_write(TRAPSCOPE "/enable", "0") == 0, "0 to enable");
+	rows_each(each, NULL);
+	ktap_need(file_write(TRAPSCOPE "/enable", "1") == 0, "1 to enable");
+}
+
 static void compare_files(void)
 {
 	unsigned long sum = 0;
@@ -89,7 +97,7 @@ static void compare_files(void)
 		   "%lu faults were evicted, %lu have no row",
 		   status_value("faults_evicted"),
 		   status_value("faults_without_row"));
-	rows_each(add_row, NULL);
+	read_rows(add_row);
 	for (size_t i = 0; i < FILES; i++) {
 		ktap_check(files[i].faults == files[i].in_rows,
 			   "file %zu: its rows have %lu faults, not %lu", i,
@@ -287,7 +295,7 @@ static void merge(void)
 			   (unsigned long)area + 8 * PAGES * PAGE),
 		   "the parts did not merge");
 	anonymous.area = area;
-	rows_each(check_row, NULL);
+	read_rows(check_row);
 	ktap_check(faults > 0 && anonymous.faults == faults,
 		   "the rows have %lu faults, not %lu", anonymous.faults,
 		   faults);
@@ -304,5 +312,5 @@ int main(void)
 {
 	if (!module_loaded())
 		ktap_skip_all("trapscope is not loaded");
-	return fault_main(cases, ARRAY_SIZE(cases));
+	return fault_plain(cases, ARRAY_SIZE(cases));
 }
