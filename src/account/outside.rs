@@ -96,8 +96,15 @@ impl Outside {
         })
     }
 
-    /// Counts an event. From any context, NMI included.
-    #[inline]
+    /// Counts an event, and its error code. From any context, NMI included.
+    pub(crate) fn refused(&self, event: Event, error_code: u64, user_mode: bool) {
+        let mode = usize::from(user_mode);
+        self.events.increment(event.index() * 2 + mode);
+        self.codes
+            .increment(error_code::pack(error_code) * 2 + mode);
+    }
+
+    /// Counts an event that has no error code.
     pub(crate) fn count(&self, event: Event, user_mode: bool) {
         self.events
             .increment(event.index() * 2 + usize::from(user_mode));
@@ -109,13 +116,10 @@ impl Outside {
         (self.events.sum(index), self.events.sum(index + 1))
     }
 
-    /// Returns how many faults were refused for a reason, from kernel mode and
-    /// from user mode.
-    pub(crate) fn refused(&self, reason: BadArea) -> (u64, u64) {
-        let known = self.counts(Event::BadArea(reason));
-        if !matches!(reason, BadArea::Signal) {
-            return known;
-        }
+    /// Returns how many faults a signal ended after an attempt, from kernel mode
+    /// and from user mode.
+    pub(crate) fn ended_by_signal(&self) -> (u64, u64) {
+        let known = self.counts(Event::BadArea(BadArea::Signal));
         // A signal may come after the probe has looked, and before the kernel does.
         let resumed = self.counts(Event::Resumed);
         let pending = self.counts(Event::Pending);
@@ -125,16 +129,9 @@ impl Outside {
         )
     }
 
-    /// Counts an exception by its error code. From any context.
-    #[inline]
-    pub(crate) fn exception(&self, error_code: u64, user_mode: bool) {
-        self.codes
-            .increment(error_code::pack(error_code) * 2 + usize::from(user_mode));
-    }
-
-    /// Returns how many exceptions had a bit of [`error_code::BITS`] set, from
-    /// kernel mode and from user mode; `None` stands for all of them.
-    pub(crate) fn exceptions(&self, bit: Option<usize>) -> (u64, u64) {
+    /// Returns how many of the events had a bit of [`error_code::BITS`] set,
+    /// from kernel mode and from user mode; `None` stands for all of them.
+    pub(crate) fn codes(&self, bit: Option<usize>) -> (u64, u64) {
         (0..CODES)
             .filter(|code| bit.is_none_or(|bit| code >> bit & 1 != 0))
             .fold((0, 0), |(kernel, user), code| {

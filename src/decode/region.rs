@@ -118,11 +118,16 @@ pub(crate) fn region_of(addr: u64, layout: &Layout) -> Region {
         Region::KernelImage
     } else if within(layout.cpu_entry_start, layout.cpu_entry_end) {
         Region::CpuEntryArea
-    } else if addr & PAGE_MASK == VSYSCALL_PAGE {
+    } else if is_vsyscall(addr) {
         Region::Vsyscall
     } else {
         Region::Other
     }
+}
+
+/// Returns whether an address lies in the page of the legacy vsyscalls.
+pub(crate) const fn is_vsyscall(addr: u64) -> bool {
+    addr & PAGE_MASK == VSYSCALL_PAGE
 }
 
 /// Returns whether an address lies above user space, where no VMA is.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults on user addresses that handle_mm_fault() does not get.
+//! Faults that handle_mm_fault() does not get, where only they pass.
 
 use super::fault::Message;
 use crate::{
@@ -13,13 +13,18 @@ use crate::{
     },
     decode::{
         error_code,
-        region, //
+        region::{
+            self,
+            Layout,
+            Region, //
+        }, //
     },
     sys::{
         functions::{
             BadArea,
             BadAreaAccessError,
-            BadAreaNosemaphore, //
+            BadAreaNosemaphore,
+            EmulateVsyscall, //
         },
         kernel_info,
         kprobe,
@@ -39,24 +44,47 @@ fn last_call(accounts: &Accounts, call: &BadArea) -> Option<Message> {
     }
     let message = Message::unpack(link.message);
     if matches!(message, Message::Again { .. }) {
-        accounts
-            .outside
-            .count(Event::Resumed, error_code::user(call.error_code));
+        accounts.outside.count(Event::Resumed, call.user_mode);
     }
     Some(message)
+}
+
+/// Tells whether [`Vsyscall`] has had a fault.
+fn legacy_call(call: &BadArea) -> bool {
+    cfg!(CONFIG_X86_VSYSCALL_EMULATION)
+        && region::is_vsyscall(call.address)
+        && error_code::fetch(call.error_code)
+}
+
+/// On `emulate_vsyscall_pf()`.
+pub(crate) struct Vsyscall(pub(super) Arc<Accounts>);
+
+impl kprobe::Handler for Vsyscall {
+    type Target = EmulateVsyscall;
+
+    fn entered(&self, call: BadArea) {
+        if call.user_mode && legacy_call(&call) && !self.0.paused() {
+            self.0
+                .outside
+                .refused(Event::Region(Region::Vsyscall), call.error_code, true);
+        }
+    }
 }
 
 /// On `bad_area_nosemaphore()`.
 pub(crate) struct NoVma {
     accounts: Arc<Accounts>,
+    layout: Layout,
     task_size_max: u64,
 }
 
 impl NoVma {
     pub(super) fn new(accounts: Arc<Accounts>) -> Self {
+        let (layout, task_size_max) = kernel_info::layout();
         Self {
             accounts,
-            task_size_max: kernel_info::layout().1,
+            layout,
+            task_size_max,
         }
     }
 }
@@ -65,7 +93,18 @@ impl kprobe::Handler for NoVma {
     type Target = BadAreaNosemaphore;
 
     fn entered(&self, call: BadArea) {
-        if self.accounts.paused() || region::is_kernel_address(call.address, self.task_size_max) {
+        if self.accounts.paused() {
+            return;
+        }
+        if region::is_kernel_address(call.address, self.task_size_max) {
+            // Those of kernel mode are counted where they are raised, calls of
+            // the vsyscall page where they are about to be emulated.
+            if call.user_mode && !legacy_call(&call) {
+                let region = region::region_of(call.address, &self.layout);
+                self.accounts
+                    .outside
+                    .refused(Event::Region(region), call.error_code, true);
+            }
             return;
         }
         let reason = if faults_disabled() {
@@ -79,7 +118,7 @@ impl kprobe::Handler for NoVma {
         };
         self.accounts
             .outside
-            .count(Event::BadArea(reason), error_code::user(call.error_code));
+            .refused(Event::BadArea(reason), call.error_code, call.user_mode);
     }
 }
 
@@ -92,9 +131,10 @@ impl kprobe::Handler for NoAccess {
     fn entered(&self, call: BadArea) {
         if !self.0.paused() {
             last_call(&self.0, &call);
-            self.0.outside.count(
+            self.0.outside.refused(
                 Event::BadArea(Reason::Access),
-                error_code::user(call.error_code),
+                call.error_code,
+                call.user_mode,
             );
         }
     }

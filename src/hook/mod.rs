@@ -7,6 +7,7 @@ pub(crate) mod exception;
 pub(crate) mod fault;
 pub(crate) mod growth;
 pub(crate) mod life;
+pub(crate) mod vectors;
 
 use crate::{
     account::Accounts,
@@ -81,7 +82,7 @@ pub(crate) struct Hooks {
     growth: Leg<Kretprobe<growth::Growth>>,
     no_vma: Leg<Kprobe<bad_area::NoVma>>,
     no_access: Leg<Kprobe<bad_area::NoAccess>>,
-    user: Leg<Probe<exception::FromUser>>,
+    vsyscall: Leg<Kprobe<bad_area::Vsyscall>>,
     kernel: Leg<Probe<exception::FromKernel>>,
     moved: Leg<Kretprobe<life::Copies>>,
     end: Leg<Kprobe<life::End>>,
@@ -103,7 +104,7 @@ impl Hooks {
         "expand_downwards",
         "bad_area_nosemaphore",
         "bad_area_access_error",
-        "page_fault_user",
+        "emulate_vsyscall_pf",
         "page_fault_kernel",
     ];
 
@@ -126,18 +127,13 @@ impl Hooks {
             growth: KBox::pin_init(Kretprobe::new(growth::Growth(a()), FEW_CALLS), GFP_KERNEL),
             no_vma: KBox::pin_init(Kprobe::new(bad_area::NoVma::new(a())), GFP_KERNEL),
             no_access: KBox::pin_init(Kprobe::new(bad_area::NoAccess(a())), GFP_KERNEL),
-            user: KBox::pin_init(
-                Probe::new(exception::FromUser(exception::Exceptions::new(a()))),
-                GFP_KERNEL,
-            ),
-            kernel: KBox::pin_init(
-                Probe::new(exception::FromKernel(exception::Exceptions::new(a()))),
-                GFP_KERNEL,
-            ),
+            vsyscall: KBox::pin_init(Kprobe::new(bad_area::Vsyscall(a())), GFP_KERNEL),
+            kernel: KBox::pin_init(Probe::new(exception::FromKernel::new(a())), GFP_KERNEL),
             moved,
             end,
             // Last: it needs the others.
-            fault: KBox::pin_init(Kretprobe::new(fault::Fault::new(a()), calls), GFP_KERNEL),
+            fault: fault::Fault::new(a())
+                .and_then(|fault| KBox::pin_init(Kretprobe::new(fault, calls), GFP_KERNEL)),
             accounts: a(),
         }
     }
@@ -157,7 +153,7 @@ impl Hooks {
             state(&self.growth),
             state(&self.no_vma),
             state(&self.no_access),
-            state(&self.user),
+            state(&self.vsyscall),
             state(&self.kernel),
         ]
         .into_iter();

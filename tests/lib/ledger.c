@@ -220,14 +220,13 @@ void ledger_check_tasks(const struct ledger *from, const struct ledger *to)
 		   GREW(major));
 }
 
-void ledger_check_exceptions(const struct ledger *from, const struct ledger *to)
+void ledger_check_reasons(const struct ledger *from, const struct ledger *to)
 {
-	ktap_check(GREW(seen_user) == GREW(raised_user),
-		   "user mode: %lu exceptions, page_fault_user came %lu times",
-		   GREW(seen_user), GREW(raised_user));
-	ktap_check(GREW(seen_kernel) == GREW(raised_kernel),
-		   "kernel mode: %lu exceptions, page_fault_kernel came %lu times",
-		   GREW(seen_kernel), GREW(raised_kernel));
+	ktap_check(GREW(seen_user) == GREW(reasons_user) &&
+		   GREW(seen_kernel) == GREW(reasons_kernel),
+		   "user: %lu in all, %lu by reason; kernel: %lu in all, %lu by reason",
+		   GREW(seen_user), GREW(reasons_user), GREW(seen_kernel),
+		   GREW(reasons_kernel));
 }
 
 void ledger_check_calls(const struct ledger *from, const struct ledger *to)

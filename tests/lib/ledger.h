@@ -26,7 +26,7 @@ struct ledger {
 	unsigned long kernel;
 	unsigned long remote;
 	unsigned long retries;
-	/* the file kernel: exceptions, and those without handle_mm_fault() */
+	/* the file kernel: all exceptions without handle_mm_fault(), and by reason */
 	unsigned long seen_user;
 	unsigned long seen_kernel;
 	unsigned long reasons_user;
@@ -46,8 +46,7 @@ void ledger_read(struct ledger *ledger);
 /* What grew from one to the other; each is a check of the running case. */
 void ledger_check_classes(const struct ledger *from, const struct ledger *to);
 void ledger_check_tasks(const struct ledger *from, const struct ledger *to);
-void ledger_check_exceptions(const struct ledger *from,
-			     const struct ledger *to);
+void ledger_check_reasons(const struct ledger *from, const struct ledger *to);
 void ledger_check_calls(const struct ledger *from, const struct ledger *to);
 void ledger_check_vma_lock(const struct ledger *from, const struct ledger *to);
 void ledger_check_missed(const struct ledger *from, const struct ledger *to);

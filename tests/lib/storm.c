@@ -513,18 +513,22 @@ static void unanswered(void)
 {
 	struct thread thread[TOUCHERS];
 	char *area = map_anonymous(PAGES);
+	struct pollfd wait = { .events = POLLIN };
+	struct uffd_msg msg;
 
 	if (!area)
 		return;
-	watched(area);
+	wait.fd = watched(area);
 	for (size_t i = 0; i < TOUCHERS; i++)
 		start(&thread[i], i ? poke_shared : read_zeros, area, -1);
-	for (int i = 0; i < 4; i++) {
-		usleep(storm_below(4 * MS));
-		pthread_kill(thread[storm_below(TOUCHERS)].id, SIGUSR1);
+	/* One event of each, and one more of each that was interrupted. */
+	for (size_t i = 0; i < 2 * TOUCHERS - 1; i++) {
+		poll(&wait, 1, -1);
+		if (read(wait.fd, &msg, sizeof(msg)) == sizeof(msg) &&
+		    i >= TOUCHERS - 1)
+			pthread_kill(thread[i - TOUCHERS + 1].id, SIGUSR1);
 	}
-	for (;;)
-		pause();
+	kill(getpid(), SIGKILL);
 }
 
 static void userfault(void)
@@ -539,7 +543,7 @@ static void userfault(void)
 			unanswered();
 		_exit(0);
 	}
-	if (!served || storm_below(4) == 0) {
+	if (served && storm_below(4) == 0) {
 		usleep(storm_below(30 * MS));
 		kill(pid, SIGKILL);
 	}

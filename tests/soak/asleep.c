@@ -114,7 +114,7 @@ static void compare(void)
 {
 	ledger_check_classes(&before, &after);
 	ledger_check_tasks(&before, &after);
-	ledger_check_exceptions(&before, &after);
+	ledger_check_reasons(&before, &after);
 	ledger_check_calls(&before, &after);
 	ledger_check_vma_lock(&before, &after);
 	ledger_check_missed(&before, &after);

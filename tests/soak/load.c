@@ -199,7 +199,7 @@ static void all_classes(void)
 
 COMPARES(compare_classes, ledger_check_classes)
 COMPARES(compare_tasks, ledger_check_tasks)
-COMPARES(compare_exceptions, ledger_check_exceptions)
+COMPARES(compare_reasons, ledger_check_reasons)
 COMPARES(compare_calls, ledger_check_calls)
 COMPARES(compare_vma_lock, ledger_check_vma_lock)
 COMPARES(compare_missed, ledger_check_missed)
@@ -208,8 +208,8 @@ static const struct ktap_case cases[] = {
 	{ "the storm", run },
 	{ "the sum of the classes is vmstat's pgfault", compare_classes },
 	{ "minor and major faults are the tasks' min_flt and maj_flt", compare_tasks },
-	{ "exceptions are those of the kernel's tracepoints", compare_exceptions },
-	{ "exceptions are faults or have a reason, each with its name", compare_calls },
+	{ "what had no call has one reason each", compare_reasons },
+	{ "the kernel's tracepoints came for a fault, or for a reason by name", compare_calls },
 	{ "retries under the VMA lock are vma_lock_retry", compare_vma_lock },
 	{ "nothing was missed, nothing is under way", compare_missed },
 	{ "the storm had every class that it is made for", all_classes },

@@ -295,7 +295,7 @@ static void processors(void)
 	ledger_read(&after);
 	ledger_check_classes(&before, &after);
 	ledger_check_tasks(&before, &after);
-	ledger_check_exceptions(&before, &after);
+	ledger_check_reasons(&before, &after);
 	ledger_check_calls(&before, &after);
 	ledger_check_vma_lock(&before, &after);
 	ledger_check_missed(&before, &after);
