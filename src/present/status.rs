@@ -32,8 +32,8 @@ fn reason(error: Error) -> &'static str {
         error if error == ENOENT => "this kernel has no such symbol, or it was inlined",
         error if error == EINVAL => "this kernel does not let it be probed (kprobes/blacklist)",
         error if error == EOPNOTSUPP => "not in a Xen PV guest: run it as PVH or HVM",
-        error if error == ENOMEM => "out of memory: free some, then write 1 to enable",
-        _ => "refused by the kernel: see dmesg, then write 1 to enable",
+        error if error == ENOMEM => "out of memory: free some, then write 0 and 1 to enable",
+        _ => "refused by the kernel: see dmesg, then write 0 and 1 to enable",
     }
 }
 
