@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory that is short at each allocation in turn, by /proc/thread-self/fail-nth:
- * a clean error, nothing leaked, and the second try works. SURVIVE_STRIDE (97)
+ * a clean error, nothing leaked, and the second try works. SURVIVE_STRIDE (17)
  * is how far apart the allocations of insmod are that fail; 1 is each of them.
  */
 #define _GNU_SOURCE
@@ -80,11 +80,11 @@ static bool all_attached(void)
 
 static void loading(void)
 {
-	unsigned long stride = wanted_number("SURVIVE_STRIDE", 97);
+	unsigned long stride = wanted_number("SURVIVE_STRIDE", 17);
 	unsigned long tries = 0, refused = 0, partly = 0, nth;
 
 	module_unload();
-	/* Another offset each time, so that in the end each had its turn. */
+	/* Another offset with each seed, so that in the end each had its turn. */
 	for (nth = 1 + storm_below(stride); nth < MOST; nth += stride) {
 		bool failed;
 		int error;
@@ -110,7 +110,7 @@ static void loading(void)
 	ktap_diag("%lu loads with a failure within %lu allocations: %lu refused, %lu with a hook less",
 		  tries, nth, refused, partly);
 	ktap_check(nth < MOST, "no end after %lu allocations", nth);
-	ktap_check(refused > 0, "none was refused");
+	ktap_check(refused + partly > 0, "all of them were of no consequence");
 	module_load("");
 	ktap_check(all_attached(), "the next try has not all hooks");
 	check_counts();
