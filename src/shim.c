@@ -293,6 +293,12 @@ bool trapscope_pagefault_disabled(void)
 	return pagefault_disabled() || !current->mm || in_interrupt();
 }
 
+bool trapscope_fault_signal_pending(bool user_mode)
+{
+	return fatal_signal_pending(current) ||
+	       (user_mode && signal_pending(current));
+}
+
 void trapscope_layout(struct trapscope_layout *out)
 {
 	out->page_offset = PAGE_OFFSET;
