@@ -28,7 +28,7 @@ all() {
 	done
 }
 
-ktap_plan 39
+ktap_plan 40
 all complaint <<'END'
 WARNING: mm/memory.c:123 at handle_mm_fault+0x10/0x20, CPU#1: tour/67
 WARNING: possible circular locking dependency detected
