@@ -11,10 +11,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 alter=/lib/trapscope/idt_alter.ko
 kvm_intel=/lib/trapscope/kvm_intel.ko
 hold=/sys/module/kvm_intel/parameters/hold
+sleep_hold=/lib/trapscope/sleep_hold.ko
+on_the_way=/sys/module/sleep_hold/parameters
 [ -d "$trapscope" ] || ktap_skip_all "trapscope is not loaded"
 [ -e "$module" ] || ktap_skip_all "no $module to load again"
 [ -e "$alter" ] || ktap_skip_all "no $alter, which alters tables"
 [ -e "$kvm_intel" ] || ktap_skip_all "no $kvm_intel, which looks at IDTR"
+[ -e "$sleep_hold" ] || ktap_skip_all "no $sleep_hold, which holds a machine that is about to sleep"
 [ "$(put 1 "$trace/enable")" = ok ] || ktap_skip_all "trace_idt can't be switched on here: see its status"
 off
 [ -e /sys/devices/system/cpu/cpu1/online ] || ktap_skip_all "one processor: there is no other one to alter"
@@ -25,6 +28,8 @@ work=$(mktemp -d)
 loading=
 restore() {
 	[ -z "$loading" ] || kill "$loading" 2>/dev/null
+	[ ! -e "$on_the_way" ] || echo 0 >"$on_the_way/hold"
+	rmmod sleep_hold 2>/dev/null
 	rmmod idt_alter 2>/dev/null
 	rmmod kvm_intel 2>/dev/null
 	[ -d "$trapscope" ] || insmod "$module"
@@ -38,7 +43,7 @@ echo 0 >"$restrict"
 busy="Device or resource busy"
 own=0xfffffe0000000000:0x0fff:0x$(awk '$3 == "idt_table" { print $1 }' /proc/kallsyms)
 
-ktap_plan 24
+ktap_plan 26
 
 # ---- others' tables, before ----
 
@@ -193,10 +198,34 @@ sleeps() {
 	[ "$verdict" -eq 0 ] && says enabled 0 switched off by suspend && is_off &&
 		on && is_on && off
 }
+# on_its_way FAIL: who writes between the announcement and the freezing of tasks
+on_its_way() {
+	on && insmod "$sleep_hold" "fail=$1" || return
+	echo freezer >/sys/power/pm_test
+	echo 0 >/sys/module/suspend/parameters/pm_test_delay
+	(echo mem >/sys/power/state) 2>/dev/null &
+	loading=$!
+	until [ "$(cat "$on_the_way/held")" = Y ]; do usleep 10000; done
+	says enabled 0 switched off by suspend && is_off && puts "$busy" 1 "$trace/enable" &&
+		says refused sleep "the machine is going to sleep, or waking: try again after that" && is_off
+	verdict=$?
+	echo 0 >"$on_the_way/hold"
+	wait "$loading"
+	slept=$?
+	loading=
+	echo none >/sys/power/pm_test
+	rmmod sleep_hold && [ "$verdict" -eq 0 ] || return
+	[ "$((slept != 0))" -eq "$1" ] || { diag "fail=$1, and sleeping ended with $slept"; return 1; }
+	on && is_on && says refused none && off
+}
 if [ -e /sys/power/pm_test ] && grep -q mem /sys/power/state; then
 	check "sleep: switched off" sleeps
+	check "sleep is on its way: refused until it is over" on_its_way 0
+	check "sleep is on its way, and fails: refused until then" on_its_way 1
 else
-	skip "sleep: switched off" "this kernel can't sleep"
+	for what in "switched off" "refused on its way" "refused until it fails"; do
+		skip "sleep: $what" "this kernel can't sleep"
+	done
 fi
 
 # ---- all at once ----
@@ -214,7 +243,7 @@ check "the last refusal is told until switching on works" kept
 
 check "then all is as before" is_off
 left() {
-	! grep -E "^(idt_alter|kvm_intel) " /proc/modules
+	! grep -E "^(idt_alter|kvm_intel|sleep_hold) " /proc/modules
 }
 check "no module of a test is left" left
 ktap_end
