@@ -186,7 +186,8 @@ mod tests {
     fn what_can_pass_is_busy_and_what_can_not_is_unsupported() {
         let errnos = ALL.map(Refusal::errno);
         let wanted = [
-            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, ENOMEM,
+            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY,
+            ENOMEM,
         ];
         assert!(errnos == wanted);
     }

@@ -28,7 +28,8 @@ use crate::{
         second_idt::{
             self,
             SecondIdt, //
-        }, //
+        },
+        vector_stubs, //
     },
 };
 use kernel::{
@@ -54,14 +55,13 @@ impl On {
             .is_some_and(|seen| seen.place.idtr.base == self.idt.base(cpu.number))
     }
 
-    /// Returns the gate that a gate of the second table stands for: the kernel's
-    /// handler in place of the stub, if it leads to its stub.
+    /// Returns the gate that a gate of the second table stands for: in place of the
+    /// stub where that goes on to, if it leads to its stub.
     pub(crate) fn behind(&self, cpu: u32, vector: u8, gate: Gate) -> Gate {
-        match self.idt.original(vector) {
-            Some(original) if gate.offset() == self.idt.stub(cpu, vector) => {
-                gate.with_offset(original.offset())
-            }
-            _ => gate,
+        if gate.offset() == self.idt.stub(cpu, vector) {
+            gate.with_offset(vector_stubs::target(vector))
+        } else {
+            gate
         }
     }
 }

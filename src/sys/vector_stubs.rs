@@ -22,7 +22,10 @@ pub(crate) fn set_of(cpu: u32) -> usize {
 
 /// Returns how many sets the CPUs of this machine use; their numbers may have gaps.
 pub(crate) fn sets() -> usize {
-    kernel_info::cpus().map(set_of).max().map_or(0, |last| last + 1)
+    kernel_info::cpus()
+        .map(set_of)
+        .max()
+        .map_or(0, |last| last + 1)
 }
 
 fn first() -> u64 {

@@ -43,7 +43,7 @@ echo 0 >"$restrict"
 busy="Device or resource busy"
 own=0xfffffe0000000000:0x0fff:0x$(awk '$3 == "idt_table" { print $1 }' /proc/kallsyms)
 
-ktap_plan 26
+ktap_plan 30
 
 # ---- others' tables, before ----
 
@@ -76,7 +76,47 @@ done
 check "another page behind the kernel's base: the same" refused 0 foreign-table \
 	"the table of CPU 0 is not the kernel's: see idt/check, and unload what changed it" base=remap
 
+# A stub behind a trap gate would run with interrupts on.
+check "a gate of the kernel's table is a trap gate: the same" refused 0 gate \
+	"gate 200 of the kernel's table is not an interrupt gate: see idt/check, and unload what changed it" \
+	base=kernel vector=200 change=type
+
 # ---- others' tables, while it is on ----
+
+handler=irq_entries_start+0xa80
+# It is what the processors come back to, though none is on it.
+kernels() {
+	on && insmod "$alter" base=kernel vector=200 change=dpl || return
+	checked 1 "$(own_table 0-1)" \
+		"gate - 200 changed,unexpected interrupt,0,1,0,0x10,$handler interrupt,3,1,0,0x10,$handler" &&
+		[ "$(awk '$15 == "differs" { print $1 }' "$trace/table")" = 200 ]
+	verdict=$?
+	rmmod idt_alter && is_on && off && is_off && return "$verdict"
+}
+check "a gate of the kernel's own table is altered: idt/check and table name it" kernels
+
+remapped() {
+	on && insmod "$alter" base=remap || return
+	sed 2,3d "$trapscope/idt/check" | tr '\n' ' ' |
+		grep -xE "1 idtr - - page $own 0xfffffe0000000000:0x0fff:0x[0-9a-f]{16} " >/dev/null
+	verdict=$?
+	[ "$verdict" -eq 0 ] || sed 's/^/# /' "$trapscope/idt/check"
+	rmmod idt_alter && is_on && off && is_off && return "$verdict"
+}
+check "another page behind the kernel's base: idt/check names it" remapped
+
+# Gates and stubs are as they should be: only where the stubs go on to is not.
+target() {
+	targets=$(awk '$3 == "trapscope_stub_targets" { print $1 }' /proc/kallsyms)
+	on && insmod "$alter" base=same vector=14 targets=0x"$targets" || return
+	change="14 changed,unexpected,outside-image,page-fault interrupt,0,1,0,0x10,asm_exc_page_fault+0x0 interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
+	checked 2 "$(own_table 0-1)" "gate 0 $change" "gate 1 $change" &&
+		grep -qE '^14 .* trapscope_stubs\+0x150\[trapscope\] 0x[0-9a-f]+ altered\+0x0 \[idt_alter\]$' "$trace/table" &&
+		before=$(count 14 1) && taskset 2 /bin/busybox true && [ "$(count 14 1)" -gt "$before" ]
+	verdict=$?
+	rmmod idt_alter && is_on && off && is_off && return "$verdict"
+}
+check "the page fault's stubs go on elsewhere: idt/check and table name it" target
 
 # place CPU: what its IDTR says
 place() {
@@ -99,7 +139,6 @@ found() {
 
 # altered CPU: one gate of it is altered
 altered() {
-	handler=irq_entries_start+0xa80
 	foreign "$1" vector=200 change=dpl &&
 		found "$1" "gate $1 200 changed,unexpected interrupt,0,1,0,0x10,$handler interrupt,3,1,0,0x10,$handler"
 	verdict=$?
