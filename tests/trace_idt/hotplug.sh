@@ -73,7 +73,8 @@ check "on while it was offline: it comes to the second one" on_meanwhile
 toggle() {
 	toggled=0
 	until [ -e "$work/end" ]; do
-		echo 0 >"$online" && echo 1 >"$online" || continue
+		echo 0 >"$online" || continue
+		echo 1 >"$online" || continue
 		toggled=$((toggled + 1))
 		echo "$toggled" >"$work/new.toggled"
 		mv "$work/new.toggled" "$work/toggled"
