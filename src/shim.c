@@ -595,6 +595,7 @@ void trapscope_unregister_sleep(struct notifier_block *block)
 	unregister_pm_notifier(block);
 }
 
+/* Each of these is followed by one of PM_POST_*, also if the machine did not sleep. */
 bool trapscope_is_before_sleep(unsigned long news)
 {
 	return news == PM_SUSPEND_PREPARE || news == PM_HIBERNATION_PREPARE ||
