@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What bindgen reads: see bindgen_parameters. */
 
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/debugfs.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/percpu.h>
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
@@ -12,3 +16,8 @@
 #include <linux/uaccess.h>
 
 #include "shim.h"
+
+/* mm_struct is opaque to bindgen: it is large, and this is all that matters. */
+enum trapscope_offset {
+	TRAPSCOPE_MM_PGD = offsetof(struct mm_struct, pgd),
+};

@@ -92,7 +92,7 @@ impl Control {
     /// Changes whose faults count. Sleeps.
     pub(crate) fn set_filter(&self, filter: Option<&Filter>) {
         let _hooks = self.hooks.lock();
-        self.accounts.filter.set(filter);
+        self.accounts.set_filter(filter);
     }
 
     /// Calls `f` with the hooks, which stay as they are meanwhile. Sleeps.

@@ -5,13 +5,17 @@
  * No decisions here: each function hands over facts, Rust says what they mean.
  */
 
+#include <linux/capability.h>
+#include <linux/cpuhotplug.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/hugetlb.h>
 #include <linux/kvm_para.h>
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
+#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
@@ -20,66 +24,38 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/shmem_fs.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/sprintf.h>
+#include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/userfaultfd_k.h>
 #include <linux/utsname.h>
+#include <linux/vmalloc.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/cpuid/api.h>
 #include <asm/desc.h>
 #include <asm/mem_encrypt.h>
 #include <asm/msr.h>
+#include <asm/special_insns.h>
+#include <asm/tsc.h>
 
 #include "shim.h"
 
-/*
- * Reads each level once, and stops where nothing lies below. Interrupts are
- * off on the way down, so that no table is freed under the walk (see the
- * comment above gup_fast() in mm/gup.c); what comes back is a hint all the
- * same, since no page table lock is held.
- */
-struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
-					  unsigned long address)
+unsigned long trapscope_irq_save(void)
 {
-	struct trapscope_leaf leaf = { .value = 0, .level = 3 };
 	unsigned long flags;
-	pgd_t pgd;
-	p4d_t p4d;
-	pud_t *pudp, pud;
-	pmd_t pmd;
 
 	local_irq_save(flags);
-	pgd = pgdp_get(pgd_offset(mm, address));
-	if (pgd_none(pgd) || pgd_bad(pgd))
-		goto out;
-	p4d = p4dp_get(p4d_offset(&pgd, address));
-	if (p4d_none(p4d) || p4d_bad(p4d))
-		goto out;
-	pudp = pud_offset(&p4d, address);
-	pud = pudp_get(pudp);
-	if (pud_none(pud))
-		goto out;
-	if (!pud_present(pud) || pud_leaf(pud)) {
-		leaf.value = pud_val(pud);
-		goto out;
-	}
-	leaf.level = 2;
-	pmd = pmdp_get_lockless(pmd_offset(&pud, address));
-	if (pmd_none(pmd))
-		goto out;
-	if (!pmd_present(pmd) || pmd_leaf(pmd)) {
-		leaf.value = pmd_val(pmd);
-		goto out;
-	}
-	leaf.level = 1;
-	leaf.value = pte_val(ptep_get_lockless(pte_offset_kernel(&pmd, address)));
-out:
+	return flags;
+}
+
+void trapscope_irq_restore(unsigned long flags)
+{
 	local_irq_restore(flags);
-	return leaf;
 }
 
 static bool vma_is_driver_mapping(struct vm_area_struct *vma)
@@ -339,6 +315,9 @@ void trapscope_pte_format(struct trapscope_pte_format *out)
 {
 	out->pfn_mask = PTE_PFN_MASK & ~sme_me_mask;
 	out->zero_pfn = zero_pfn(0);
+	out->page_offset = PAGE_OFFSET;
+	out->five_levels = pgtable_l5_enabled();
+	out->foreign = cpu_feature_enabled(X86_FEATURE_XENPV);
 	out->shadow_stack = cpu_feature_enabled(X86_FEATURE_USER_SHSTK);
 }
 
@@ -401,6 +380,12 @@ unsigned long trapscope_copy_from_user(void *to, const void __user *from,
 	return copy_from_user(to, from, size);
 }
 
+/* 0 if the TSC can't be relied on. */
+unsigned int trapscope_tsc_khz(void)
+{
+	return check_tsc_unstable() ? 0 : tsc_khz;
+}
+
 u64 trapscope_available_memory(void)
 {
 	return (u64)si_mem_available() << PAGE_SHIFT;
@@ -411,92 +396,104 @@ unsigned int trapscope_possible_cpus(void)
 	return num_possible_cpus();
 }
 
+/* Whether the hypervisor is KVM, and can tell of async page faults. */
+static bool async_page_faults_offered(void)
+{
+	u32 base;
+
+	if (!cpu_feature_enabled(X86_FEATURE_HYPERVISOR) ||
+	    !kvm_para_available())
+		return false;
+	base = cpuid_base_hypervisor(KVM_SIGNATURE, 0);
+	return base && cpuid_eax(base | KVM_CPUID_FEATURES) &
+		       BIT(KVM_FEATURE_ASYNC_PF_INT);
+}
+
 /* Bits of this MSR: Documentation/virt/kvm/x86/msr.rst. */
 static bool async_page_faults_on(void)
 {
 	const u64 on = KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_DELIVERY_AS_INT;
-	u32 base = cpuid_base_hypervisor(KVM_SIGNATURE, 0);
 	u64 value;
 
-	if (!base)
-		return false;
-	if (!(cpuid_eax(base | KVM_CPUID_FEATURES) &
-	      BIT(KVM_FEATURE_ASYNC_PF_INT)))
-		return false;
-	if (rdmsrq_safe(MSR_KVM_ASYNC_PF_EN, &value))
-		return false;
-	return (value & on) == on;
+	return !rdmsrq_safe(MSR_KVM_ASYNC_PF_EN, &value) && (value & on) == on;
 }
 
-static void read_idtr(void *data)
+/* On the CPU that runs it. */
+void trapscope_read_own_idtr(struct trapscope_idtr *out)
 {
-	struct trapscope_idtr *out = data;
 	struct desc_ptr idtr;
 
 	store_idt(&idtr);
 	out->base = idtr.address;
 	out->limit = idtr.size;
 	out->vmx = cpu_feature_enabled(X86_FEATURE_VMX);
-	out->async_pf = async_page_faults_on();
+	out->vmx_on = __read_cr4() & X86_CR4_VMXE;
 }
 
-/* -ENXIO if the CPU is offline. */
+static void read_idtr(void *data)
+{
+	struct trapscope_idtr *out = data;
+
+	trapscope_read_own_idtr(out);
+	out->async_pf = out->async_pf && async_page_faults_on();
+}
+
+/*
+ * -ENXIO if the CPU is offline. Under Xen PV nothing is read: the kernel may not
+ * ask for the hypervisor's register.
+ */
 int trapscope_read_idtr(unsigned int cpu, struct trapscope_idtr *out)
 {
+	memset(out, 0, sizeof(*out));
+	if (cpu_feature_enabled(X86_FEATURE_XENPV))
+		return cpu_online(cpu) ? 0 : -ENXIO;
+	out->async_pf = async_page_faults_offered();
 	return smp_call_function_single(cpu, read_idtr, out, true);
 }
 
-/* The frame that an entry of the kernel's own page table maps, and its size. */
+/*
+ * The frame that the page tables in use map at an address. An address may be any,
+ * and its tables may go at any time (not every TLB flush waits for this CPU): each
+ * entry is read so that a fault is no harm.
+ */
 static bool find_frame(unsigned long address, u64 *physical)
 {
-	u64 mask, value;
-	unsigned int level;
-	pte_t *entry = lookup_address(address, &level);
+	unsigned int shift = P4D_SHIFT + (pgtable_l5_enabled() ? 18 : 9);
+	u64 entry = read_cr3_pa(), mask;
 
-	if (!entry)
-		return false;
-	value = pte_val(READ_ONCE(*entry));
-	if (!(value & _PAGE_PRESENT))
-		return false;
-	switch (level) {
-	case PG_LEVEL_4K:
-		mask = PAGE_MASK;
-		break;
-	case PG_LEVEL_2M:
-		mask = PMD_MASK;
-		break;
-	case PG_LEVEL_1G:
-		mask = PUD_MASK;
-		break;
-	default:
-		return false;
-	}
-	*physical = (value & PTE_PFN_MASK & ~sme_me_mask & mask) |
+	do {
+		u64 *table = __va(entry & PTE_PFN_MASK & ~sme_me_mask);
+
+		shift -= 9;
+		if (get_kernel_nofault(entry, table + (address >> shift) % PTRS_PER_PTE))
+			return false;
+		if (!(entry & _PAGE_PRESENT))
+			return false;
+	} while (shift > PUD_SHIFT ||
+		 (shift > PAGE_SHIFT && !(entry & _PAGE_PSE)));
+	mask = ~((1UL << shift) - 1);
+	*physical = (entry & PTE_PFN_MASK & ~sme_me_mask & mask) |
 		    (address & ~mask & PAGE_MASK);
 	return true;
 }
 
 /*
  * Where the page of an address lies in the kernel image or else in the direct
- * map; 0 if nothing is mapped. Interrupts are off on the way down, so that no
- * table is freed under it.
+ * map; 0 if nothing is mapped.
  */
 u64 trapscope_find_page(unsigned long address)
 {
-	unsigned long flags, image;
-	u64 physical, again, page = 0;
+	unsigned long image;
+	u64 physical, again;
 
-	local_irq_save(flags);
-	if (find_frame(address, &physical)) {
-		page = (unsigned long)__va(physical);
-		/* Only what the kernel kept of its image is mapped there. */
-		image = physical - phys_base + __START_KERNEL_map;
-		if (image >= __START_KERNEL_map && image < MODULES_VADDR &&
-		    find_frame(image, &again) && again == physical)
-			page = image;
-	}
-	local_irq_restore(flags);
-	return page;
+	if (!find_frame(address, &physical))
+		return 0;
+	/* Only what the kernel kept of its image is mapped there. */
+	image = physical - phys_base + __START_KERNEL_map;
+	if (image >= __START_KERNEL_map && image < MODULES_VADDR &&
+	    find_frame(image, &again) && again == physical)
+		return image;
+	return (unsigned long)__va(physical);
 }
 
 bool trapscope_fred(void)
@@ -509,14 +506,96 @@ bool trapscope_xen_pv(void)
 	return cpu_feature_enabled(X86_FEATURE_XENPV);
 }
 
+bool trapscope_page_table_isolation(void)
+{
+	return cpu_feature_enabled(X86_FEATURE_PTI);
+}
+
 /*
- * kptr_restrict is not exported, but %pK follows it: where it hides addresses
- * it prints zeros.
+ * The rule of kallsyms_show_value(). kptr_restrict is not exported, but %pK
+ * follows it: where it hides addresses it prints zeros.
  */
 bool trapscope_addresses_hidden(void)
 {
 	char text[2 * sizeof(void *) + 1];
 
+	if (!capable_noaudit(CAP_SYSLOG))
+		return true;
 	snprintf(text, sizeof(text), "%pK", (void *)PAGE_OFFSET);
 	return strspn(text, "0") == strlen(text);
+}
+
+static void *map_read_only(char *writable, unsigned int count)
+{
+	struct page **pages = kmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	unsigned int i;
+	void *alias;
+
+	if (!pages)
+		return NULL;
+	for (i = 0; i < count; i++)
+		pages[i] = virt_to_page(writable + i * PAGE_SIZE);
+	alias = vmap(pages, count, VM_MAP, PAGE_KERNEL_RO);
+	kfree(pages);
+	return alias;
+}
+
+/* Zeroed pages at *writable, and an alias of them; NULL without memory. */
+void *trapscope_alloc_read_only(unsigned int count, void **writable)
+{
+	const gfp_t how = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+	void *alias;
+
+	*writable = alloc_pages_exact(count * PAGE_SIZE, how);
+	if (!*writable)
+		return NULL;
+	alias = map_read_only(*writable, count);
+	if (!alias)
+		free_pages_exact(*writable, count * PAGE_SIZE);
+	return alias;
+}
+
+void trapscope_free_read_only(void *alias, void *writable, unsigned int count)
+{
+	vunmap(alias);
+	free_pages_exact(writable, count * PAGE_SIZE);
+}
+
+/*
+ * Calls @online on every CPU; the state to remove, or an errno. The caller has
+ * the lock of CPU hotplug.
+ */
+int trapscope_setup_cpus(int (*online)(unsigned int cpu),
+			 int (*offline)(unsigned int cpu))
+{
+	return cpuhp_setup_state_cpuslocked(CPUHP_AP_ONLINE_DYN,
+					    "trapscope:trace_idt", online,
+					    offline);
+}
+
+const char *trapscope_module_name(void *module)
+{
+	return ((struct module *)module)->name;
+}
+
+/* Inline where the kernel can't sleep. */
+int trapscope_register_sleep(struct notifier_block *block)
+{
+	return register_pm_notifier(block);
+}
+
+void trapscope_unregister_sleep(struct notifier_block *block)
+{
+	unregister_pm_notifier(block);
+}
+
+bool trapscope_is_before_sleep(unsigned long news)
+{
+	return news == PM_SUSPEND_PREPARE || news == PM_HIBERNATION_PREPARE ||
+	       news == PM_RESTORE_PREPARE;
+}
+
+bool trapscope_tracepoint_on(struct tracepoint *tp)
+{
+	return static_key_enabled(&tp->key);
 }

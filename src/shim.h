@@ -7,18 +7,15 @@
 #include <linux/sched.h>
 #include <linux/types.h>
 
+#include "vector_stubs.h"
+
 struct file;
 struct inode;
 struct mm_struct;
+struct notifier_block;
 struct seq_file;
 struct tracepoint;
 struct vm_area_struct;
-
-/* A leaf entry of a page table; level 1 is a PTE, 2 a PMD, 3 a PUD. */
-struct trapscope_leaf {
-	u64 value;
-	u8 level;
-};
 
 /* Who owns an address space. */
 struct trapscope_owner {
@@ -86,21 +83,27 @@ struct trapscope_layout {
 struct trapscope_pte_format {
 	u64 pfn_mask;
 	u64 zero_pfn;
+	u64 page_offset;
 	bool shadow_stack;
+	bool five_levels;
+	/* Xen PV has its own numbers of page frames in the tables. */
+	bool foreign;
 };
 
 /* What a CPU says of its descriptor table. */
 struct trapscope_idtr {
 	u64 base;
 	u16 limit;
-	/* The CPU has VMX: VM exits leave a limit of 0xffff. */
+	/* The CPU has VMX: VM exits may have left a limit of 0xffff. */
 	bool vmx;
+	/* CR4.VMXE: VM exits may come, and load the base that KVM knows. */
+	bool vmx_on;
 	/* A KVM guest whose async page faults come as interrupts. */
 	bool async_pf;
 };
 
-struct trapscope_leaf trapscope_read_leaf(struct mm_struct *mm,
-					  unsigned long address);
+unsigned long trapscope_irq_save(void);
+void trapscope_irq_restore(unsigned long flags);
 u16 trapscope_vma_traits(struct vm_area_struct *vma);
 bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end);
@@ -128,12 +131,29 @@ int trapscope_next_cpu(int cpu);
 const char *trapscope_tracepoint_name(struct tracepoint *tp);
 void trapscope_tracepoint_sync(void);
 const char *trapscope_kernel_release(void);
+unsigned int trapscope_tsc_khz(void);
 u64 trapscope_available_memory(void);
 unsigned int trapscope_possible_cpus(void);
+void trapscope_read_own_idtr(struct trapscope_idtr *out);
 int trapscope_read_idtr(unsigned int cpu, struct trapscope_idtr *out);
 u64 trapscope_find_page(unsigned long address);
 bool trapscope_fred(void);
 bool trapscope_xen_pv(void);
+bool trapscope_page_table_isolation(void);
 bool trapscope_addresses_hidden(void);
+void *trapscope_alloc_read_only(unsigned int count, void **writable);
+void trapscope_free_read_only(void *alias, void *writable, unsigned int count);
+int trapscope_setup_cpus(int (*online)(unsigned int cpu),
+			 int (*offline)(unsigned int cpu));
+const char *trapscope_module_name(void *module);
+int trapscope_register_sleep(struct notifier_block *block);
+void trapscope_unregister_sleep(struct notifier_block *block);
+bool trapscope_is_before_sleep(unsigned long news);
+bool trapscope_tracepoint_on(struct tracepoint *tp);
+
+/* Of vector_stubs.S. */
+extern const char trapscope_stubs[];
+extern u64 trapscope_stub_counts[];
+extern u64 trapscope_stub_targets[];
 
 #endif

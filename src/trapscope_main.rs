@@ -24,11 +24,19 @@ mod sys;
 
 use account::Accounts;
 use control::Control;
-use hook::Hooks;
+use decode::refusal::OffBy;
+use hook::{
+    vectors::{
+        Caution,
+        VectorTrace, //
+    },
+    Hooks, //
+};
 use inspect::idt::Baseline;
 use sys::{
     debugfs::Directory,
-    kernel_info, //
+    kernel_info,
+    notifier::Notifier, //
 };
 
 /// The module's version, as `status` shows it.
@@ -56,6 +64,9 @@ module! {
 struct Trapscope {
     // Goes first: nobody may ask for what goes next.
     _directory: Directory,
+    // Switches off, so it goes before what is switched.
+    _caution: Pin<KBox<Notifier<Caution>>>,
+    vectors: Arc<VectorTrace>,
     control: Arc<Control>,
 }
 
@@ -85,6 +96,11 @@ fn room(rows: u32, calls: u32) -> Result {
     Err(ENOMEM)
 }
 
+/// Takes the tables as they are now.
+fn baseline() -> Result<Arc<Baseline>> {
+    Baseline::take().inspect_err(|_| pr_err!("no memory for the IDT as it is: free some first\n"))
+}
+
 impl kernel::Module for Trapscope {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let rows = parameter("rows", module_parameters::rows.value(), 64, 1 << 20)?;
@@ -96,11 +112,15 @@ impl kernel::Module for Trapscope {
         )?;
         room(rows, calls)?;
         let control = Control::new(rows as usize, calls)?;
-        let files = present::files(&control, Baseline::take()?, module)?;
+        let vectors = VectorTrace::new()?;
+        let caution = KBox::pin_init(Notifier::new(Caution(vectors.clone())), GFP_KERNEL)?;
+        let files = present::files(&control, &vectors, baseline()?, module)?;
         control.enable(true);
         // Last: once there is a file it may be open, and nothing may fail.
         Ok(Self {
             _directory: files.publish(c"trapscope")?,
+            _caution: caution,
+            vectors,
             control,
         })
     }
@@ -108,6 +128,7 @@ impl kernel::Module for Trapscope {
 
 impl Drop for Trapscope {
     fn drop(&mut self) {
+        self.vectors.switch_off(OffBy::Write);
         self.control.enable(false);
     }
 }

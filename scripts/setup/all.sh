@@ -10,3 +10,4 @@ set -e
 "$here/kernel.sh"
 "$here/module.sh"
 "$here/tests.sh"
+[ "${1:-}" != --all ] || "$here/tests-modules.sh"

@@ -81,7 +81,6 @@ impl FilterSlot {
     }
 
     /// Returns the filter, or `None` if everything counts.
-    #[inline]
     pub(crate) fn get(&self) -> Option<Filter> {
         match self.current.load(Ordering::Acquire) {
             0 => None,
@@ -91,7 +90,7 @@ impl FilterSlot {
     }
 
     /// Puts a filter in force. Sleeps; the caller keeps other writers out.
-    pub(crate) fn set(&self, filter: Option<&Filter>) {
+    pub(super) fn set(&self, filter: Option<&Filter>) {
         let next = match (filter, self.current.load(Ordering::Relaxed)) {
             (None, _) => 0,
             (Some(filter), 1) => {

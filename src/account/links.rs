@@ -33,8 +33,11 @@ pub(crate) struct Link {
     pub(crate) message: u32,
 }
 
+/// Whose slots they are: one cache line tells that a task has no link.
+#[repr(align(64))]
+struct Tasks([AtomicU64; WAYS]);
+
 struct Slot {
-    task: AtomicU64,
     started: AtomicU64,
     stamp: AtomicU64,
     address: AtomicU64,
@@ -44,6 +47,7 @@ struct Slot {
 
 /// Links of all tasks.
 pub(crate) struct Links {
+    tasks: KVVec<Tasks>,
     slots: KVVec<Slot>,
     dropped: AtomicU64,
 }
@@ -52,11 +56,14 @@ impl Links {
     /// Allocates for so many tasks at a time.
     pub(crate) fn new(tasks: usize) -> Result<Self> {
         let count = tasks.next_multiple_of(WAYS);
+        let mut tasks = KVVec::with_capacity(count / WAYS, GFP_KERNEL)?;
         let mut slots = KVVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count / WAYS {
+            tasks.push(Tasks([const { AtomicU64::new(FREE) }; WAYS]), GFP_KERNEL)?;
+        }
         for _ in 0..count {
             slots.push(
                 Slot {
-                    task: AtomicU64::new(FREE),
                     started: AtomicU64::new(0),
                     stamp: AtomicU64::new(0),
                     address: AtomicU64::new(0),
@@ -67,31 +74,48 @@ impl Links {
             )?;
         }
         Ok(Self {
+            tasks,
             slots,
             dropped: AtomicU64::new(0),
         })
     }
 
-    /// Returns the slots in which a task's link may lie.
-    #[inline]
-    fn ways(&self, task: TaskId) -> &[Slot] {
-        let sets = self.slots.len() / WAYS;
+    /// Returns the number of the set in which a task's link may lie.
+    #[inline(always)]
+    fn set(&self, task: TaskId) -> usize {
         let hash = (task.address >> 6).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let set = (hash as usize * sets) >> 32;
-        self.slots.get(set * WAYS..(set + 1) * WAYS).unwrap_or(&[])
+        (hash as usize).wrapping_mul(self.tasks.len()) >> 32
+    }
+
+    /// Returns the slots in which a task's link may lie, with their tasks.
+    fn ways(&self, task: TaskId) -> impl Iterator<Item = (&AtomicU64, &Slot)> {
+        let set = self.set(task);
+        let tasks = self.tasks.get(set).map_or(&[][..], |tasks| &tasks.0);
+        let slots = self.slots.get(set * WAYS..).unwrap_or(&[]);
+        tasks.iter().zip(slots)
+    }
+
+    /// Tells whether the task may have a link.
+    #[inline(always)]
+    pub(crate) fn may_have(&self, task: TaskId) -> bool {
+        let Some(Tasks(tasks)) = self.tasks.get(self.set(task)) else {
+            return false;
+        };
+        // All are read, and no branch is between them.
+        tasks.iter().fold(false, |found, holder| {
+            found | (holder.load(Ordering::Relaxed) == task.address)
+        })
     }
 
     /// Takes the task's link away, if there is one.
     ///
     /// Called by the task itself, with preemption off.
-    #[inline]
     pub(crate) fn take(&self, task: TaskId) -> Option<Link> {
-        let slot = self
+        let (holder, slot) = self
             .ways(task)
-            .iter()
-            .find(|slot| slot.task.load(Ordering::Relaxed) == task.address)?;
+            .find(|(holder, _)| holder.load(Ordering::Relaxed) == task.address)?;
         // Another task may be taking the slot for itself.
-        slot.task
+        holder
             .compare_exchange(task.address, BUSY, Ordering::Acquire, Ordering::Relaxed)
             .ok()?;
         let link = Link {
@@ -100,7 +124,7 @@ impl Links {
             message: slot.message.load(Ordering::Relaxed) as u32,
         };
         let same = slot.started.load(Ordering::Relaxed) == task.started;
-        slot.task.store(FREE, Ordering::Release);
+        holder.store(FREE, Ordering::Release);
         same.then_some(link)
     }
 
@@ -111,25 +135,25 @@ impl Links {
     /// not come back yet.
     pub(crate) fn put(&self, task: TaskId, link: Link) {
         self.take(task);
-        let ways = self.ways(task);
-        let claim = |slot: &Slot, from: u64| {
-            slot.task
+        let claim = |holder: &AtomicU64, from: u64| {
+            holder
                 .compare_exchange(from, BUSY, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok()
         };
-        let slot = match ways.iter().find(|slot| claim(slot, FREE)) {
-            Some(slot) => slot,
+        let free = self.ways(task).find(|(holder, _)| claim(holder, FREE));
+        let (holder, slot) = match free {
+            Some(found) => found,
             None => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
-                let oldest = ways
-                    .iter()
-                    .min_by_key(|slot| slot.stamp.load(Ordering::Relaxed));
-                let Some(slot) = oldest else { return };
-                let holder = slot.task.load(Ordering::Relaxed);
-                if holder == BUSY || !claim(slot, holder) {
+                let oldest = self
+                    .ways(task)
+                    .min_by_key(|(_, slot)| slot.stamp.load(Ordering::Relaxed));
+                let Some((holder, slot)) = oldest else { return };
+                let before = holder.load(Ordering::Relaxed);
+                if before == BUSY || !claim(holder, before) {
                     return;
                 }
-                slot
+                (holder, slot)
             }
         };
         slot.started.store(task.started, Ordering::Relaxed);
@@ -138,7 +162,7 @@ impl Links {
         slot.mm.store(link.mm as u64, Ordering::Relaxed);
         slot.message
             .store(u64::from(link.message), Ordering::Relaxed);
-        slot.task.store(task.address, Ordering::Release);
+        holder.store(task.address, Ordering::Release);
     }
 
     /// Returns how many links gave way, or found no place.
@@ -147,7 +171,7 @@ impl Links {
     }
 
     pub(super) fn memory_for(tasks: usize) -> u64 {
-        (tasks * size_of::<Slot>()) as u64
+        (tasks * (size_of::<Slot>() + size_of::<AtomicU64>())) as u64
     }
 
     pub(super) fn forget_dropped(&self) {
@@ -155,7 +179,7 @@ impl Links {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.slots.len() * size_of::<Slot>()
+        self.slots.len() * (size_of::<Slot>() + size_of::<AtomicU64>())
     }
 }
 

@@ -13,13 +13,17 @@ pub(crate) mod outside;
 pub(crate) mod row;
 pub(crate) mod rows;
 pub(crate) mod totals;
+pub(crate) mod vectors;
 
-use crate::sys::{
-    atomic::{
-        AtomicBool,
-        Ordering, //
+use crate::{
+    decode::filter::Filter,
+    sys::{
+        atomic::{
+            AtomicU32,
+            Ordering, //
+        },
+        rcu, //
     },
-    rcu, //
 };
 use filter_slot::FilterSlot;
 use kernel::prelude::*;
@@ -40,8 +44,14 @@ pub(crate) struct Accounts {
     pub(crate) outside: Outside,
     /// Whose faults count.
     pub(crate) filter: FilterSlot,
-    paused: AtomicBool,
+    /// Why a fault can't just be counted: [`PAUSED`], [`FILTERED`].
+    gate: AtomicU32,
 }
+
+/// A reset is under way.
+const PAUSED: u32 = 1;
+/// There is a filter.
+const FILTERED: u32 = 2;
 
 impl Accounts {
     /// Allocates for so many rows, and calls that are under way at a time.
@@ -54,7 +64,7 @@ impl Accounts {
             links: Links::new(calls)?,
             outside: Outside::new()?,
             filter: FilterSlot::new(),
-            paused: AtomicBool::new(false),
+            gate: AtomicU32::new(0),
         })
     }
 
@@ -66,7 +76,25 @@ impl Accounts {
     /// Tells whether a reset is under way: nothing may be counted.
     #[inline]
     pub(crate) fn paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
+        self.gate.load(Ordering::Relaxed) & PAUSED != 0
+    }
+
+    /// Tells whether nothing keeps a fault from being counted: no reset, no
+    /// filter.
+    #[inline(always)]
+    pub(crate) fn clear_way(&self) -> bool {
+        self.gate.load(Ordering::Relaxed) == 0
+    }
+
+    /// Changes whose faults count. Sleeps; the caller keeps other writers out.
+    pub(crate) fn set_filter(&self, filter: Option<&Filter>) {
+        if filter.is_some() {
+            self.gate.fetch_or(FILTERED, Ordering::Relaxed);
+        }
+        self.filter.set(filter);
+        if filter.is_none() {
+            self.gate.fetch_and(!FILTERED, Ordering::Relaxed);
+        }
     }
 
     /// Sets all counts to zero. Sleeps; the caller keeps other resets out.
@@ -74,13 +102,13 @@ impl Accounts {
     /// What ends while this runs belongs to the time before: no count is left
     /// in one table that is gone from another.
     pub(crate) fn reset(&self) {
-        self.paused.store(true, Ordering::Relaxed);
+        self.gate.fetch_or(PAUSED, Ordering::Relaxed);
         rcu::wait_for_handlers();
         self.totals.clear();
         self.outside.clear();
         self.rows.clear();
         self.links.forget_dropped();
-        self.paused.store(false, Ordering::Release);
+        self.gate.fetch_and(!PAUSED, Ordering::Release);
     }
 
     /// Returns the memory that all of it takes, in bytes.

@@ -42,6 +42,9 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// Bytes that a name takes.
+    pub(super) const SIZE: usize = size_of::<Name>();
+
     pub(crate) fn new(count: usize) -> Result<Self> {
         let mut records = KVVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {

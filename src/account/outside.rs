@@ -84,11 +84,12 @@ impl Outside {
         })
     }
 
-    /// Counts an event. From any context, NMI included.
-    #[inline]
-    pub(crate) fn count(&self, event: Event, user_mode: bool) {
-        self.events
-            .increment(event.index() * 2 + usize::from(user_mode));
+    /// Counts an event, and its error code. From any context, NMI included.
+    pub(crate) fn refused(&self, event: Event, error_code: u64, user_mode: bool) {
+        let mode = usize::from(user_mode);
+        self.events.increment(event.index() * 2 + mode);
+        self.codes
+            .increment(error_code::pack(error_code) * 2 + mode);
     }
 
     /// Returns how often an event came from kernel mode, and from user mode.
@@ -97,16 +98,9 @@ impl Outside {
         (self.events.sum(index), self.events.sum(index + 1))
     }
 
-    /// Counts an exception by its error code. From any context.
-    #[inline]
-    pub(crate) fn exception(&self, error_code: u64, user_mode: bool) {
-        self.codes
-            .increment(error_code::pack(error_code) * 2 + usize::from(user_mode));
-    }
-
-    /// Returns how many exceptions had a bit of [`error_code::BITS`] set, from
-    /// kernel mode and from user mode; `None` stands for all of them.
-    pub(crate) fn exceptions(&self, bit: Option<usize>) -> (u64, u64) {
+    /// Returns how many of the events had a bit of [`error_code::BITS`] set,
+    /// from kernel mode and from user mode; `None` stands for all of them.
+    pub(crate) fn codes(&self, bit: Option<usize>) -> (u64, u64) {
         (0..CODES)
             .filter(|code| bit.is_none_or(|bit| code >> bit & 1 != 0))
             .fold((0, 0), |(kernel, user), code| {

@@ -8,7 +8,10 @@ use super::names::{
     NO_NAME, //
 };
 use crate::{
-    decode::class::Class,
+    decode::{
+        class::Class,
+        classify::VmaTraits, //
+    },
     sys::{
         atomic::{
             AtomicU32,
@@ -30,43 +33,56 @@ use kernel::prelude::*;
 
 /// Classes that one row tells apart; a fault of a further class is counted,
 /// but its class is not named.
-pub(crate) const CLASSES: usize = 9;
+pub(crate) const CLASSES: usize = 7;
 
-const PERMISSIONS: u32 = 0xff;
-const KIND_SHIFT: u32 = 8;
+const KIND_SHIFT: u32 = 16;
 
 const COUNT_BITS: u32 = 56;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
-/// A row.
+/// What a row says of its mapping, and counts that few faults change.
 ///
 /// Whoever has claimed its place in the table writes all of it; others only
 /// count, and refresh what the VMA says of itself.
-pub(super) struct Row {
+pub(super) struct Facts {
     /// Rises each time the place changes hands.
-    pub(super) generation: AtomicU32,
-    /// Permissions, and the kind of name above [`KIND_SHIFT`].
-    flags: AtomicU32,
+    generation: AtomicU32,
+    /// [`VmaTraits`], and the kind of name above [`KIND_SHIFT`].
+    traits: AtomicU32,
+    start: AtomicU64,
+    end: AtomicU64,
+    /// [`Vma::flags`]
+    flags: AtomicU64,
+    /// [`Vma::identity`]; once the mapping has ended, when that was, in
+    /// nanoseconds.
+    identity: AtomicU64,
     device: AtomicU32,
     name: AtomicU32,
     pid: AtomicU32,
     /// When the process started, in milliseconds since boot.
     started: AtomicU32,
-    start: AtomicU64,
-    end: AtomicU64,
     /// In pages.
     offset: AtomicU64,
     inode: AtomicU64,
     comm: [AtomicU64; 2],
-    /// When the mapping ended, in nanoseconds.
-    ended: AtomicU64,
-    /// [`Vma::identity`]
-    identity: AtomicU64,
     major: AtomicU64,
     retries: AtomicU64,
+}
+
+/// The counts of a row that faults change: on a cache line that no other row
+/// has a part of.
+#[repr(align(64))]
+pub(super) struct Counts {
     /// A class, counted from one, in the upper byte; its count below.
     classes: [AtomicU64; CLASSES],
     unnamed: AtomicU64,
+}
+
+/// A row.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) counts: &'a Counts,
 }
 
 /// A copy of a row.
@@ -79,7 +95,8 @@ pub(crate) struct RowCopy {
     pub(crate) ended: u64,
     pub(crate) start: u64,
     pub(crate) end: u64,
-    pub(crate) flags: u32,
+    /// [`Vma::flags`]
+    pub(crate) flags: u64,
     /// In bytes.
     pub(crate) offset: u64,
     device: u32,
@@ -127,49 +144,82 @@ fn load(word: &AtomicU64) -> u64 {
     word.load(Ordering::Relaxed)
 }
 
-impl Row {
+impl Facts {
     pub(super) const fn new() -> Self {
         Self {
             generation: AtomicU32::new(0),
-            flags: AtomicU32::new(0),
+            traits: AtomicU32::new(0),
+            start: AtomicU64::new(0),
+            end: AtomicU64::new(0),
+            flags: AtomicU64::new(0),
+            identity: AtomicU64::new(0),
             device: AtomicU32::new(0),
             name: AtomicU32::new(NO_NAME),
             pid: AtomicU32::new(0),
             started: AtomicU32::new(0),
-            start: AtomicU64::new(0),
-            end: AtomicU64::new(0),
             offset: AtomicU64::new(0),
             inode: AtomicU64::new(0),
             comm: [const { AtomicU64::new(0) }; 2],
-            ended: AtomicU64::new(0),
-            identity: AtomicU64::new(0),
             major: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns how often the place has changed hands.
+    #[inline(always)]
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Takes note that the place changes hands.
+    pub(super) fn change_hands(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Tells whether the row says what the VMA says of itself.
+    #[inline(always)]
+    pub(super) fn is_current(&self, vma: &Vma) -> bool {
+        let (start, end) = vma.range();
+        load(&self.start) == start
+            && load(&self.end) == end
+            && self.flags.load(Ordering::Acquire) == vma.flags()
+            && load(&self.identity) == vma.identity()
+    }
+
+    /// Returns the traits of the VMA, for which the row is current.
+    #[inline(always)]
+    pub(super) fn traits(&self) -> VmaTraits {
+        VmaTraits::from_raw(self.traits.load(Ordering::Relaxed) as u16)
+    }
+}
+
+impl Counts {
+    pub(super) const fn new() -> Self {
+        Self {
             classes: [const { AtomicU64::new(0) }; CLASSES],
             unnamed: AtomicU64::new(0),
         }
     }
 
-    /// The counts.
-    fn counters(&self) -> impl Iterator<Item = &AtomicU64> {
-        Iterator::chain(
-            self.classes.iter(),
-            [&self.unnamed, &self.major, &self.retries],
-        )
-    }
-
-    /// Tells whether nothing was counted.
-    pub(super) fn is_empty(&self) -> bool {
-        self.counters().all(|word| load(word) & COUNT_MASK == 0)
-    }
-
-    /// Returns when the mapping ended, in nanoseconds.
-    pub(super) fn ended_ns(&self) -> u64 {
-        load(&self.ended)
+    /// Adds one completed fault, if its class is the one that came first.
+    ///
+    /// If it returns `false` nothing was added, for one reason or another.
+    #[inline(always)]
+    pub(super) fn count_first(&self, class: Class) -> bool {
+        let tag = class.index() as u64 + 1;
+        let [first, ..] = &self.classes;
+        if first.load(Ordering::Relaxed) >> COUNT_BITS != tag {
+            return false;
+        }
+        let before = first.fetch_add(1, Ordering::Relaxed);
+        if before >> COUNT_BITS != tag {
+            first.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        true
     }
 
     /// Adds one completed fault; `false` if the row changed hands meanwhile.
-    #[inline]
     pub(super) fn count(&self, class: Class) -> bool {
         let tag = (class.index() as u64 + 1) << COUNT_BITS;
         for slot in &self.classes {
@@ -194,70 +244,86 @@ impl Row {
         self.unnamed.fetch_add(1, Ordering::Relaxed);
         true
     }
+}
 
-    pub(super) fn count_major(&self) {
-        self.major.fetch_add(1, Ordering::Relaxed);
+impl<'a> Row<'a> {
+    /// The counts.
+    fn counters(self) -> impl Iterator<Item = &'a AtomicU64> {
+        Iterator::chain(
+            self.counts.classes.iter(),
+            [&self.counts.unnamed, &self.facts.major, &self.facts.retries],
+        )
     }
 
-    pub(super) fn count_retry(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
+    /// Tells whether nothing was counted.
+    pub(super) fn is_empty(self) -> bool {
+        self.counters().all(|word| load(word) & COUNT_MASK == 0)
+    }
+
+    /// Returns when the mapping ended, in nanoseconds, if it did.
+    pub(super) fn ended_ns(self) -> u64 {
+        load(&self.facts.identity)
+    }
+
+    pub(super) fn count_major(self) {
+        self.facts.major.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_retry(self) {
+        self.facts.retries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells whether this can be the row of a VMA that has its object: a
     /// guard for the time in which nobody heard of the end of VMAs, because
     /// all kprobes were off.
-    #[inline]
-    pub(super) fn fits(&self, vma: &Vma) -> bool {
+    pub(super) fn fits(self, vma: &Vma) -> bool {
         let (start, end) = vma.range();
-        load(&self.identity) == vma.identity()
-            && (start < load(&self.end) && load(&self.start) < end || vma.grows_down())
-    }
-
-    /// Writes what the VMA says of itself, if that changed.
-    #[inline]
-    pub(super) fn refresh(&self, vma: &Vma, names: &Names) {
-        let (start, end) = vma.range();
-        if load(&self.start) != start
-            || load(&self.end) != end
-            || (self.flags.load(Ordering::Relaxed) ^ vma.flags()) & PERMISSIONS != 0
-        {
-            self.describe(vma, names);
-        }
+        load(&self.facts.identity) == vma.identity()
+            && (start < load(&self.facts.end) && load(&self.facts.start) < end || vma.grows_down())
     }
 
     /// Writes down what the VMA says of itself, and who owns it.
     #[cold]
-    pub(super) fn describe(&self, vma: &Vma, names: &Names) {
+    pub(super) fn describe(self, vma: &Vma, names: &Names) {
         let (start, end) = vma.range();
         let backing = vma.backing();
-        self.start.store(start, Ordering::Relaxed);
-        self.end.store(end, Ordering::Relaxed);
-        self.offset.store(backing.offset_pages, Ordering::Relaxed);
-        self.inode.store(backing.inode, Ordering::Relaxed);
-        self.device.store(backing.device, Ordering::Relaxed);
-        self.identity.store(vma.identity(), Ordering::Relaxed);
-        self.flags.store(
-            vma.flags() & PERMISSIONS | (backing.kind as u32) << KIND_SHIFT,
+        self.facts.start.store(start, Ordering::Relaxed);
+        self.facts.end.store(end, Ordering::Relaxed);
+        self.facts
+            .offset
+            .store(backing.offset_pages, Ordering::Relaxed);
+        self.facts.inode.store(backing.inode, Ordering::Relaxed);
+        self.facts.device.store(backing.device, Ordering::Relaxed);
+        self.facts.traits.store(
+            u32::from(vma.traits().raw()) | (backing.kind as u32) << KIND_SHIFT,
             Ordering::Relaxed,
         );
-        if backing.kind == Kind::Named && self.name.load(Ordering::Relaxed) == NO_NAME {
+        self.facts.identity.store(vma.identity(), Ordering::Relaxed);
+        // Last: who finds the flags right takes the traits for right.
+        self.facts.flags.store(vma.flags(), Ordering::Release);
+        if backing.kind == Kind::Named && self.facts.name.load(Ordering::Relaxed) == NO_NAME {
             let name = names.take(vma, &backing.name_key);
-            let before =
-                self.name
-                    .compare_exchange(NO_NAME, name, Ordering::Relaxed, Ordering::Relaxed);
+            let before = self.facts.name.compare_exchange(
+                NO_NAME,
+                name,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
             if before.is_err() {
                 names.release(name);
             }
         }
         if let Some(owner) = vma.owner() {
-            self.pid.store(owner.pid as u32, Ordering::Relaxed);
-            self.started.store(owner.started_ms(), Ordering::Relaxed);
+            self.facts.pid.store(owner.pid as u32, Ordering::Relaxed);
+            self.facts
+                .started
+                .store(owner.started_ms(), Ordering::Relaxed);
             self.rename(&owner.comm);
         }
     }
 
-    fn rename(&self, comm: &Comm) {
-        for (word, bytes) in self.comm.iter().zip(comm.chunks_exact(8)) {
+    fn rename(self, comm: &Comm) {
+        for (word, bytes) in self.facts.comm.iter().zip(comm.chunks_exact(8)) {
             let bytes = bytes.try_into().unwrap_or_default();
             word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
         }
@@ -265,76 +331,78 @@ impl Row {
 
     /// Takes note that the mapping ended, most likely at the hands of the
     /// current process, and of the name that its process has now.
-    pub(super) fn end(&self) {
+    pub(super) fn end(self) {
         self.end_with(Owner::current());
     }
 
     /// Takes note that nobody will hear of the mapping's end.
-    pub(super) fn abandon(&self) {
-        let pid = self.pid.load(Ordering::Relaxed) as i32;
+    pub(super) fn abandon(self) {
+        let pid = self.facts.pid.load(Ordering::Relaxed) as i32;
         self.end_with(Owner::of_process(pid).unwrap_or(Owner::current()));
     }
 
-    fn end_with(&self, owner: Owner) {
-        if self.pid.load(Ordering::Relaxed) == owner.pid as u32
-            && self.started.load(Ordering::Relaxed) == owner.started_ms()
+    fn end_with(self, owner: Owner) {
+        if self.facts.pid.load(Ordering::Relaxed) == owner.pid as u32
+            && self.facts.started.load(Ordering::Relaxed) == owner.started_ms()
         {
             self.rename(&owner.comm);
         }
-        self.ended.store(clock::now_ns(), Ordering::Relaxed);
+        self.facts
+            .identity
+            .store(clock::now_ns(), Ordering::Relaxed);
     }
 
     /// Returns the range that the mapping had last.
-    pub(super) fn range(&self) -> (u64, u64) {
-        (load(&self.start), load(&self.end))
+    pub(super) fn range(self) -> (u64, u64) {
+        (load(&self.facts.start), load(&self.facts.end))
     }
 
-    pub(super) fn identity(&self) -> u64 {
-        load(&self.identity)
+    pub(super) fn identity(self) -> u64 {
+        load(&self.facts.identity)
     }
 
-    pub(super) fn set_range(&self, range: (u64, u64)) {
-        self.start.store(range.0, Ordering::Relaxed);
-        self.end.store(range.1, Ordering::Relaxed);
+    pub(super) fn set_range(self, range: (u64, u64)) {
+        self.facts.start.store(range.0, Ordering::Relaxed);
+        self.facts.end.store(range.1, Ordering::Relaxed);
     }
 
     /// Empties the row, and returns the completed faults that it had.
-    pub(super) fn empty(&self, names: &Names) -> u64 {
+    pub(super) fn empty(self, names: &Names) -> u64 {
         let mut faults = 0u64;
-        for class in &self.classes {
+        for class in &self.counts.classes {
             faults = faults.wrapping_add(class.swap(0, Ordering::Relaxed) & COUNT_MASK);
         }
-        faults = faults.wrapping_add(self.unnamed.swap(0, Ordering::Relaxed));
-        self.major.store(0, Ordering::Relaxed);
-        self.retries.store(0, Ordering::Relaxed);
-        names.release(self.name.swap(NO_NAME, Ordering::Relaxed));
+        faults = faults.wrapping_add(self.counts.unnamed.swap(0, Ordering::Relaxed));
+        self.facts.major.store(0, Ordering::Relaxed);
+        self.facts.retries.store(0, Ordering::Relaxed);
+        names.release(self.facts.name.swap(NO_NAME, Ordering::Relaxed));
         faults
     }
 
     /// Takes over all that another row has, and leaves it empty.
-    pub(super) fn take_over(&self, other: &Row) {
+    pub(super) fn take_over(self, other: Row<'_>) {
         let words = [
-            (&self.flags, &other.flags),
-            (&self.device, &other.device),
-            (&self.pid, &other.pid),
-            (&self.started, &other.started),
+            (&self.facts.traits, &other.facts.traits),
+            (&self.facts.device, &other.facts.device),
+            (&self.facts.pid, &other.facts.pid),
+            (&self.facts.started, &other.facts.started),
         ];
         for (to, from) in words {
             to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        self.name.store(
-            other.name.swap(NO_NAME, Ordering::Relaxed),
+        self.facts.name.store(
+            other.facts.name.swap(NO_NAME, Ordering::Relaxed),
             Ordering::Relaxed,
         );
         let words = [
-            (&self.start, &other.start),
-            (&self.end, &other.end),
-            (&self.offset, &other.offset),
-            (&self.inode, &other.inode),
-            (&self.identity, &other.identity),
-            (&self.ended, &other.ended),
+            (&self.facts.start, &other.facts.start),
+            (&self.facts.end, &other.facts.end),
+            (&self.facts.offset, &other.facts.offset),
+            (&self.facts.inode, &other.facts.inode),
+            (&self.facts.flags, &other.facts.flags),
+            (&self.facts.identity, &other.facts.identity),
         ];
-        let comms = self.comm.iter().zip(&other.comm);
+        let comms = self.facts.comm.iter().zip(&other.facts.comm);
         for (to, from) in Iterator::chain(words.into_iter(), comms) {
             to.store(load(from), Ordering::Relaxed);
         }
@@ -344,44 +412,44 @@ impl Row {
     }
 
     /// Copies the row out.
-    pub(super) fn read(&self, live: bool, names: &Names) -> RowCopy {
+    pub(super) fn read(self, live: bool, names: &Names) -> RowCopy {
         let mut comm = Comm::default();
-        for (bytes, word) in comm.chunks_exact_mut(8).zip(&self.comm) {
+        for (bytes, word) in comm.chunks_exact_mut(8).zip(&self.facts.comm) {
             bytes.copy_from_slice(&load(word).to_le_bytes());
         }
         let mut classes = [(None, 0); CLASSES];
-        for (copy, word) in classes.iter_mut().zip(&self.classes) {
+        for (copy, word) in classes.iter_mut().zip(&self.counts.classes) {
             let word = load(word);
             let class = ((word >> COUNT_BITS) as usize)
                 .checked_sub(1)
                 .and_then(Class::from_index);
             *copy = (class, word & COUNT_MASK);
         }
-        let flags = self.flags.load(Ordering::Relaxed);
+        let kind = self.facts.traits.load(Ordering::Relaxed) >> KIND_SHIFT;
         let mut name = [0; names::LENGTH];
         RowCopy {
             live,
-            pid: self.pid.load(Ordering::Relaxed) as i32,
-            started: self.started.load(Ordering::Relaxed),
+            pid: self.facts.pid.load(Ordering::Relaxed) as i32,
+            started: self.facts.started.load(Ordering::Relaxed),
             comm,
-            ended: load(&self.ended),
-            start: load(&self.start),
-            end: load(&self.end),
-            flags,
-            offset: load(&self.offset) << 12,
-            device: self.device.load(Ordering::Relaxed),
-            inode: load(&self.inode),
-            major: load(&self.major),
-            retries: load(&self.retries),
+            ended: if live { 0 } else { self.ended_ns() },
+            start: load(&self.facts.start),
+            end: load(&self.facts.end),
+            flags: load(&self.facts.flags),
+            offset: load(&self.facts.offset) << 12,
+            device: self.facts.device.load(Ordering::Relaxed),
+            inode: load(&self.facts.inode),
+            major: load(&self.facts.major),
+            retries: load(&self.facts.retries),
             classes,
-            unnamed: load(&self.unnamed),
-            kind: match flags >> KIND_SHIFT {
+            unnamed: load(&self.counts.unnamed),
+            kind: match kind {
                 kind if kind == Kind::Heap as u32 => Kind::Heap,
                 kind if kind == Kind::Stack as u32 => Kind::Stack,
                 kind if kind == Kind::Named as u32 => Kind::Named,
                 _ => Kind::Anonymous,
             },
-            name_length: names.read(self.name.load(Ordering::Relaxed), &mut name),
+            name_length: names.read(self.facts.name.load(Ordering::Relaxed), &mut name),
             name,
         }
     }
@@ -391,18 +459,35 @@ impl Row {
 mod tests {
     use super::*;
 
-    fn faults(row: &Row) -> Result<u64> {
+    /// A row outside of the table.
+    struct Alone(Facts, Counts);
+
+    impl Alone {
+        const fn new() -> Self {
+            Self(Facts::new(), Counts::new())
+        }
+
+        fn row(&self) -> Row<'_> {
+            Row {
+                facts: &self.0,
+                counts: &self.1,
+            }
+        }
+    }
+
+    fn faults(row: Row<'_>) -> Result<u64> {
         Ok(row.read(true, &Names::new(1)?).faults())
     }
 
     #[test]
     fn a_row_counts_each_class() -> Result {
-        let row = Row::new();
+        let alone = Alone::new();
+        let row = alone.row();
         for _ in 0..3 {
-            assert!(row.count(Class::AnonAlloc));
+            assert!(row.counts.count(Class::AnonAlloc));
         }
-        assert!(row.count(Class::AnonZero));
-        assert_eq!(faults(&row)?, 4);
+        assert!(row.counts.count(Class::AnonZero));
+        assert_eq!(faults(row)?, 4);
         let copy = row.read(true, &Names::new(1)?);
         assert!(copy.classes[0] == (Some(Class::AnonAlloc), 3));
         assert!(copy.classes[1] == (Some(Class::AnonZero), 1));
@@ -412,28 +497,30 @@ mod tests {
 
     #[test]
     fn classes_over_the_number_are_counted_without_a_name() -> Result {
-        let row = Row::new();
+        let alone = Alone::new();
+        let row = alone.row();
         for class in Class::ALL {
-            assert!(row.count(class));
+            assert!(row.counts.count(class));
         }
-        assert_eq!(faults(&row)?, Class::COUNT as u64);
-        let unnamed = row.unnamed.load(Ordering::Relaxed);
+        assert_eq!(faults(row)?, Class::COUNT as u64);
+        let unnamed = row.counts.unnamed.load(Ordering::Relaxed);
         assert_eq!(unnamed, (Class::COUNT - CLASSES) as u64);
         Ok(())
     }
 
     #[test]
     fn what_is_taken_over_or_emptied_is_not_lost() -> Result {
-        let (one, two) = (Row::new(), Row::new());
-        one.count(Class::SwapIn);
+        let alone = (Alone::new(), Alone::new());
+        let (one, two) = (alone.0.row(), alone.1.row());
+        one.counts.count(Class::SwapIn);
         one.count_major();
         one.count_retry();
-        two.take_over(&one);
-        assert_eq!(faults(&one)?, 0);
+        two.take_over(one);
+        assert_eq!(faults(one)?, 0);
         let copy = two.read(true, &Names::new(1)?);
         assert_eq!((copy.faults(), copy.major, copy.retries), (1, 1, 1));
         assert_eq!(two.empty(&Names::new(1)?), 1);
-        assert_eq!(faults(&two)?, 0);
+        assert_eq!(faults(two)?, 0);
         Ok(())
     }
 }

@@ -14,12 +14,17 @@ use super::{
     },
     names::Names,
     row::{
+        Counts,
+        Facts,
         Row,
         RowCopy, //
     },
 };
 use crate::{
-    decode::class::Class,
+    decode::{
+        class::Class,
+        classify::VmaTraits, //
+    },
     sys::{
         atomic::{
             AtomicBool,
@@ -36,7 +41,7 @@ use crate::{
 use core::mem::size_of;
 use kernel::prelude::*;
 
-/// Places in which the row of a VMA may be: eight cache lines of keys.
+/// Places in which the row of a VMA may be.
 const WINDOW: usize = 64;
 
 /// Places that are tried for a row that is in the way of another.
@@ -52,19 +57,26 @@ const PATIENCE: u32 = 1000;
 const FREE: usize = 0;
 /// The mapping ended; the row can be read, and its place taken.
 const GONE: usize = 1;
+/// As [`GONE`], and a note says where the row is: it had better stay there.
+const NOTED: usize = GONE | 4;
 /// Added to a VMA's address: its row is being made. Added to [`GONE`]: what the
 /// row has goes elsewhere.
 const MAKING: usize = 2;
 const LEAVING: usize = GONE | MAKING;
-
-// A row and its key: what a mapping costs.
-const _: () = assert!(size_of::<Row>() + size_of::<AtomicUsize>() <= 192);
 
 /// A row that was found, for as long as its place does not change hands.
 #[derive(Clone, Copy)]
 pub(crate) struct RowRef {
     place: u32,
     generation: u32,
+}
+
+impl RowRef {
+    /// Stands for no row.
+    pub(crate) const NONE: Self = Self {
+        place: u32::MAX,
+        generation: 0,
+    };
 }
 
 /// How full the table is.
@@ -94,10 +106,23 @@ struct Evicted {
     faults: AtomicU64,
 }
 
+/// A place for a row.
+struct Place {
+    /// The VMA that has it, or one of the constants above.
+    key: AtomicUsize,
+    facts: Facts,
+}
+
+/// What a row takes: its place, its counts, and its share of the names.
+const _: () = assert!(
+    ROWS_PER_NAME * (size_of::<Place>() + size_of::<Counts>()) + Names::SIZE <= ROWS_PER_NAME * 192
+);
+
 /// The table.
 pub(crate) struct Rows {
-    keys: KVVec<AtomicUsize>,
-    rows: KVVec<Row>,
+    places: KVVec<Place>,
+    /// Those of each place.
+    counts: KVVec<Counts>,
     names: Names,
     heirs: Heirs,
     /// Whether the end of a VMA is being watched for: no row without that.
@@ -109,8 +134,9 @@ pub(crate) struct Rows {
 enum Found {
     /// Its row.
     Row(usize),
-    /// None, but a place for one, with the key to take it from.
-    Place(usize, usize),
+    /// None, but a place for one, with the key to take it from, and a free
+    /// place for what is there.
+    Place(usize, usize, Option<usize>),
     /// None, and no place.
     Full,
 }
@@ -118,15 +144,19 @@ enum Found {
 impl Rows {
     /// Allocates the table. Fails with `ENOMEM`. Sleeps.
     pub(crate) fn new(count: usize) -> Result<Self> {
-        let mut keys = KVVec::with_capacity(count, GFP_KERNEL)?;
-        let mut rows = KVVec::with_capacity(count, GFP_KERNEL)?;
+        let mut places = KVVec::with_capacity(count, GFP_KERNEL)?;
+        let mut counts = KVVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {
-            keys.push(AtomicUsize::new(FREE), GFP_KERNEL)?;
-            rows.push(Row::new(), GFP_KERNEL)?;
+            let place = Place {
+                key: AtomicUsize::new(FREE),
+                facts: Facts::new(),
+            };
+            places.push(place, GFP_KERNEL)?;
+            counts.push(Counts::new(), GFP_KERNEL)?;
         }
         Ok(Self {
-            keys,
-            rows,
+            places,
+            counts,
             names: Names::new(Self::names_for(count))?,
             heirs: Heirs::new()?,
             open: AtomicBool::new(false),
@@ -142,57 +172,122 @@ impl Rows {
     }
 
     pub(super) fn memory_for(rows: usize) -> u64 {
-        let row = size_of::<Row>() + size_of::<AtomicUsize>();
+        let row = size_of::<Place>() + size_of::<Counts>();
         (rows * row) as u64 + Names::memory_for(Self::names_for(rows))
     }
 
     /// Returns a place's key and row.
-    #[inline]
-    fn at(&self, place: usize) -> Option<(&AtomicUsize, &Row)> {
-        Some((self.keys.get(place)?, self.rows.get(place)?))
+    fn at(&self, place: usize) -> Option<(&AtomicUsize, Row<'_>)> {
+        let counts = self.counts.get(place)?;
+        let Place { key, facts } = self.places.get(place)?;
+        Some((key, Row { facts, counts }))
+    }
+
+    /// Returns all places' keys and rows.
+    fn all(&self) -> impl Iterator<Item = (&AtomicUsize, Row<'_>)> {
+        (0..self.len()).filter_map(|place| self.at(place))
+    }
+
+    /// Returns the first place where the row of a VMA may be.
+    #[inline(always)]
+    fn home(&self, vma: VmaId) -> usize {
+        let hash = (vma.raw() as u64 >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        (hash as usize).wrapping_mul(self.places.len()) >> 32
     }
 
     /// Returns the places of a VMA's window, in order.
-    #[inline]
+    ///
+    /// The steps grow by one each: in places next to each other, rows would
+    /// crowd long before the table is full.
+    #[inline(always)]
     fn window(&self, vma: VmaId) -> impl Iterator<Item = (usize, &AtomicUsize)> {
-        let count = self.keys.len();
-        let hash = (vma.raw() as u64 >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        // Aligned to a cache line of keys.
-        let home = ((hash as usize * count) >> 32) & !7;
-        (home..home + WINDOW.min(count)).filter_map(move |place| {
-            let place = if place < count { place } else { place - count };
-            Some((place, self.keys.get(place)?))
+        let mut next = self.home(vma);
+        (1..=WINDOW).filter_map(move |step| {
+            let place = next;
+            next += step;
+            if next >= self.len() {
+                next -= self.len();
+            }
+            Some((place, &self.places.get(place)?.key))
         })
     }
 
     /// Looks for the row of a VMA, or for a place where it could be.
     ///
     /// A free place never comes back before the next reset, so that no row of
-    /// this VMA can be behind one.
-    #[inline]
+    /// this VMA can be behind one. Before that, the first place of a row that
+    /// ended is taken, so that rows of live mappings are found soon; what is
+    /// there moves to the free one. One with a note gives way at last.
     fn find(&self, vma: VmaId) -> Found {
-        let mut gone = None;
+        let (mut gone, mut noted) = (None, None);
         for (place, key) in self.window(vma) {
             let key = key.load(Ordering::Acquire);
             if key == vma.raw() || key == vma.raw() | MAKING {
                 return Found::Row(place);
             }
             if key == FREE {
-                return Found::Place(place, FREE);
+                return match gone {
+                    Some(gone) => Found::Place(gone, GONE, Some(place)),
+                    None => Found::Place(place, FREE, None),
+                };
             }
             if key == GONE && gone.is_none() {
                 gone = Some(place);
             }
+            if key == NOTED && noted.is_none() {
+                noted = Some(place);
+            }
         }
-        gone.map_or(Found::Full, |place| Found::Place(place, GONE))
+        match (gone, noted) {
+            (Some(place), _) => Found::Place(place, GONE, None),
+            (None, Some(place)) => Found::Place(place, NOTED, None),
+            (None, None) => Found::Full,
+        }
     }
 
-    /// Returns the row of a VMA, and makes it if there is none.
+    /// Returns the row of a VMA, and makes it if there is none; and the VMA's
+    /// traits.
     ///
-    /// `None` if the table is full around its place, or not open. On the fault
-    /// path: no lock, no allocation.
-    #[inline]
-    pub(crate) fn get(&self, vma: &Vma) -> Option<RowRef> {
+    /// [`RowRef::NONE`] if the table is full around its place, or not open. On
+    /// the fault path: no lock, no allocation.
+    pub(crate) fn get(&self, vma: &Vma) -> (RowRef, VmaTraits) {
+        match self.settled(vma) {
+            Some((at, row)) => (at, row.facts.traits()),
+            None => (RowRef::NONE, vma.traits()),
+        }
+    }
+
+    /// Returns the row of a VMA, and the VMA's traits, where a look is enough:
+    /// it is in the first place, and current.
+    #[inline(always)]
+    pub(crate) fn at_home(&self, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
+        self.current_at(self.home(vma.id()), vma)
+    }
+
+    /// As [`Self::at_home`], if it is in a later place.
+    #[inline(always)]
+    pub(crate) fn further_on(&self, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
+        let id = vma.id();
+        let is_its = |key: &AtomicUsize| key.load(Ordering::Relaxed) == id.raw();
+        let (place, _) = self.window(id).find(|(_, key)| is_its(key))?;
+        self.current_at(place, vma)
+    }
+
+    #[inline(always)]
+    fn current_at(&self, place: usize, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
+        let Place { key, facts } = self.places.get(place)?;
+        let at = RowRef {
+            place: place as u32,
+            generation: facts.generation(),
+        };
+        if key.load(Ordering::Acquire) != vma.id().raw() || !facts.is_current(vma) {
+            return None;
+        }
+        Some((at, facts.traits()))
+    }
+
+    /// Returns the row of a VMA, made if there was none, and current.
+    fn settled(&self, vma: &Vma) -> Option<(RowRef, Row<'_>)> {
         if !self.open.load(Ordering::Relaxed) {
             return None;
         }
@@ -200,8 +295,8 @@ impl Rows {
         for _ in 0..PATIENCE {
             let place = match self.find(id) {
                 Found::Row(place) => place,
-                Found::Place(place, from) => {
-                    if !self.make(vma, place, from) {
+                Found::Place(place, from, spare) => {
+                    if !self.make(vma, place, from, spare) {
                         continue;
                     }
                     place
@@ -209,30 +304,33 @@ impl Rows {
                 Found::Full => return None,
             };
             let (key, row) = self.at(place)?;
-            let generation = row.generation.load(Ordering::Relaxed);
+            let generation = row.facts.generation();
             if key.load(Ordering::Acquire) != id.raw() {
                 // Another CPU is making it, at this moment.
                 core::hint::spin_loop();
                 continue;
             }
-            if !row.fits(vma) {
-                self.retire(key, row, id);
-                continue;
+            if !row.facts.is_current(vma) {
+                if !row.fits(vma) {
+                    self.retire(key, row, id, GONE);
+                    continue;
+                }
+                row.describe(vma, &self.names);
             }
-            row.refresh(vma, &self.names);
-            return Some(RowRef {
+            let at = RowRef {
                 place: place as u32,
                 generation,
-            });
+            };
+            return Some((at, row));
         }
         None
     }
 
     /// Takes a place for a VMA's row and fills it in.
     #[cold]
-    fn make(&self, vma: &Vma, place: usize, from: usize) -> bool {
+    fn make(&self, vma: &Vma, place: usize, from: usize, spare: Option<usize>) -> bool {
         let id = vma.id();
-        let Some(row) = self.claim(id, place, from) else {
+        let Some(row) = self.claim(id, place, from, spare) else {
             return false;
         };
         self.inherit(vma, row);
@@ -243,7 +341,13 @@ impl Rows {
     }
 
     /// Makes a place that of a VMA, with all counts at zero.
-    fn claim(&self, vma: VmaId, place: usize, from: usize) -> Option<&Row> {
+    fn claim(
+        &self,
+        vma: VmaId,
+        place: usize,
+        from: usize,
+        spare: Option<usize>,
+    ) -> Option<Row<'_>> {
         let (key, row) = self.at(place)?;
         key.compare_exchange(
             from,
@@ -252,8 +356,8 @@ impl Rows {
             Ordering::Relaxed,
         )
         .ok()?;
-        row.generation.fetch_add(1, Ordering::AcqRel);
-        if from == GONE && !row.is_empty() && !self.keep(row, place) {
+        row.facts.change_hands();
+        if from != FREE && !row.is_empty() && !self.keep(row, place, spare) {
             self.evicted.rows.fetch_add(1, Ordering::Relaxed);
         }
         let faults = row.empty(&self.names);
@@ -263,24 +367,27 @@ impl Rows {
         Some(row)
     }
 
-    /// Moves a row that ended out of the way, to any free place.
+    /// Moves a row that ended out of the way, to the free place that is known
+    /// or to any other.
     ///
     /// Nobody looks for it by its VMA any more. Without this, VMA objects that
     /// are used again and again would crowd their windows in a table that has
     /// room elsewhere.
-    fn keep(&self, row: &Row, place: usize) -> bool {
+    fn keep(&self, row: Row<'_>, place: usize, spare: Option<usize>) -> bool {
         let mut random = place as u64 ^ row.ended_ns();
-        for _ in 0..TRIES {
+        let any = core::iter::repeat_with(|| {
             random = random
                 .wrapping_mul(0x5851_f42d_4c95_7f2d)
                 .wrapping_add(0x1405_7b7e_f767_814f);
-            let other = ((random >> 32) as usize * self.keys.len()) >> 32;
+            ((random >> 32) as usize * self.len()) >> 32
+        });
+        for other in Iterator::chain(spare.into_iter(), any.take(TRIES)) {
             let Some((key, to)) = self.at(other) else {
                 continue;
             };
             let mine = key.compare_exchange(FREE, LEAVING, Ordering::AcqRel, Ordering::Relaxed);
             if mine.is_ok() {
-                to.generation.fetch_add(1, Ordering::AcqRel);
+                to.facts.change_hands();
                 to.take_over(row);
                 key.store(GONE, Ordering::Release);
                 return true;
@@ -293,7 +400,7 @@ impl Rows {
     ///
     /// A full barrier, so that of two CPUs in `settle()` one sees both rows.
     fn publish(&self, vma: VmaId, place: usize) {
-        if let Some(key) = self.keys.get(place) {
+        if let Some(Place { key, .. }) = self.places.get(place) {
             let _ = key.compare_exchange(
                 vma.raw() | MAKING,
                 vma.raw(),
@@ -309,34 +416,46 @@ impl Rows {
     /// between their looks. The first row stays; the other ends, with what was
     /// counted there.
     fn settle(&self, vma: VmaId) {
-        let mut first = true;
-        for (_, key) in self.window(vma) {
-            if key.load(Ordering::Acquire) == vma.raw() && !core::mem::take(&mut first) {
-                let _ = key.compare_exchange(vma.raw(), GONE, Ordering::Release, Ordering::Relaxed);
+        let mut first = None;
+        for (place, key) in self.window(vma) {
+            // In a small table the window may come back to a place.
+            if key.load(Ordering::Acquire) == vma.raw() && *first.get_or_insert(place) != place {
+                if let Some((key, row)) = self.at(place) {
+                    self.retire(key, row, vma, GONE);
+                }
             }
         }
     }
 
-    /// Ends a row.
-    fn retire(&self, key: &AtomicUsize, row: &Row, vma: VmaId) {
+    /// Ends a row; `to` is its new key, [`GONE`] or [`NOTED`].
+    fn retire(&self, key: &AtomicUsize, row: Row<'_>, vma: VmaId, to: usize) {
         row.end();
-        let _ = key.compare_exchange(vma.raw(), GONE, Ordering::Release, Ordering::Relaxed);
+        let _ = key.compare_exchange(vma.raw(), to, Ordering::Release, Ordering::Relaxed);
     }
 
     /// Returns the row, if its place has not changed hands.
-    #[inline]
-    fn row(&self, at: RowRef) -> Option<&Row> {
-        let row = self.rows.get(at.place as usize)?;
-        (row.generation.load(Ordering::Relaxed) == at.generation).then_some(row)
+    #[inline(always)]
+    fn row(&self, at: RowRef) -> Option<Row<'_>> {
+        let place = at.place as usize;
+        let facts = &self.places.get(place)?.facts;
+        let counts = self.counts.get(place)?;
+        (facts.generation() == at.generation).then_some(Row { facts, counts })
+    }
+
+    /// Counts a completed fault that was not major, if its class is the one
+    /// that its row had first; otherwise it does nothing and returns `false`.
+    #[inline(always)]
+    pub(crate) fn complete_at_once(&self, at: RowRef, class: Class) -> bool {
+        self.row(at)
+            .is_some_and(|row| row.counts.count_first(class))
     }
 
     /// Counts a completed fault; `false` if the row is not there any more.
-    #[inline]
     pub(crate) fn complete(&self, at: RowRef, class: Class, major: bool) -> bool {
         let Some(row) = self.row(at) else {
             return false;
         };
-        if !row.count(class) {
+        if !row.counts.count(class) {
             return false;
         }
         if major {
@@ -387,6 +506,7 @@ impl Rows {
                 let had = row.range();
                 let below = (had.0, had.1.min(range.0));
                 let above = (had.0.max(range.1), had.1);
+                let mut to = GONE;
                 for rest in [below, above] {
                     if rest.0 < rest.1 && vma.others_map(rest) {
                         self.heirs.put(
@@ -395,12 +515,13 @@ impl Rows {
                                 range: rest,
                                 identity: row.identity(),
                                 place,
-                                generation: row.generation.load(Ordering::Relaxed),
+                                generation: row.facts.generation(),
                             },
                         );
+                        to = NOTED;
                     }
                 }
-                self.retire(key, row, id);
+                self.retire(key, row, id, to);
             }
         }
     }
@@ -427,11 +548,11 @@ impl Rows {
     ///
     /// A mapping that was merged into one with a row of its own ends instead.
     fn follow(&self, place: usize, key: usize, to: VmaId, to_range: (u64, u64)) {
-        let Found::Place(new, from) = self.find(to) else {
+        let Found::Place(new, from, spare) = self.find(to) else {
             self.leave(place, key, None);
             return;
         };
-        match self.claim(to, new, from) {
+        match self.claim(to, new, from, spare) {
             Some(row) => {
                 self.leave(place, key, Some(row));
                 row.set_range(to_range);
@@ -444,7 +565,7 @@ impl Rows {
 
     /// Gives a row that is being made what an earlier object of its mapping
     /// had.
-    fn inherit(&self, vma: &Vma, row: &Row) {
+    fn inherit(&self, vma: &Vma, row: Row<'_>) {
         let (range, identity) = (vma.range(), vma.identity());
         let note = self.heirs.take(vma.mm_id(), |note| match note {
             Note::Rest {
@@ -462,14 +583,14 @@ impl Rows {
         };
         if self
             .at(place)
-            .is_some_and(|(_, old)| old.generation.load(Ordering::Relaxed) == generation)
+            .is_some_and(|(_, old)| old.facts.generation() == generation)
         {
-            self.leave(place, GONE, Some(row));
+            self.leave(place, NOTED, Some(row));
         }
     }
 
     /// Ends a row whose key is as expected, and gives all it has to another.
-    fn leave(&self, place: usize, key: usize, heir: Option<&Row>) {
+    fn leave(&self, place: usize, key: usize, heir: Option<Row<'_>>) {
         let Some((current, row)) = self.at(place) else {
             return;
         };
@@ -494,8 +615,8 @@ impl Rows {
     pub(crate) fn close(&self) {
         self.open.store(false, Ordering::Release);
         self.heirs.clear();
-        for (key, row) in self.keys.iter().zip(&self.rows) {
-            if !matches!(key.load(Ordering::Relaxed), FREE | GONE) {
+        for (key, row) in self.all() {
+            if !matches!(key.load(Ordering::Relaxed), FREE | GONE | NOTED) {
                 row.abandon();
                 key.store(GONE, Ordering::Release);
             }
@@ -505,9 +626,9 @@ impl Rows {
     /// Takes all rows away. The caller keeps the handlers out.
     pub(super) fn clear(&self) {
         self.heirs.clear();
-        for (key, row) in self.keys.iter().zip(&self.rows) {
+        for (key, row) in self.all() {
             if key.load(Ordering::Relaxed) != FREE {
-                row.generation.fetch_add(1, Ordering::AcqRel);
+                row.facts.change_hands();
                 row.empty(&self.names);
                 key.store(FREE, Ordering::Release);
             }
@@ -519,7 +640,7 @@ impl Rows {
 
     /// Returns the number of places.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.places.len()
     }
 
     /// Copies a row out; `None` for a place without one, or with one that
@@ -530,28 +651,29 @@ impl Rows {
         if key == FREE || key & MAKING != 0 {
             return None;
         }
-        let generation = row.generation.load(Ordering::Acquire);
-        let copy = row.read(key != GONE, &self.names);
-        let changed = row.generation.load(Ordering::Acquire) != generation;
+        let generation = row.facts.generation();
+        let live = !matches!(key, GONE | NOTED);
+        let copy = row.read(live, &self.names);
+        let changed = row.facts.generation() != generation;
         // What went on elsewhere has left nothing behind.
-        let left = key == GONE && row.is_empty();
+        let left = !live && row.is_empty();
         (!changed && !left).then_some(copy)
     }
 
     /// Returns how full the table is.
     pub(crate) fn usage(&self) -> Usage {
         let mut usage = Usage {
-            rows: self.rows.len(),
+            rows: self.places.len(),
             evicted: self.evicted.rows.load(Ordering::Relaxed),
             evicted_faults: self.evicted.faults.load(Ordering::Relaxed),
             names: self.names.used(),
             names_dropped: self.names.dropped(),
             ..Usage::default()
         };
-        for (key, row) in self.keys.iter().zip(&self.rows) {
+        for (key, row) in self.all() {
             match key.load(Ordering::Relaxed) {
                 FREE | LEAVING => (),
-                GONE => usage.used += usize::from(!row.is_empty()),
+                GONE | NOTED => usage.used += usize::from(!row.is_empty()),
                 _ => {
                     usage.used += 1;
                     usage.live += 1;
@@ -562,7 +684,7 @@ impl Rows {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.rows.len() * (size_of::<Row>() + size_of::<AtomicUsize>())
+        self.len() * (size_of::<Place>() + size_of::<Counts>())
             + self.names.memory()
             + self.heirs.memory()
     }
@@ -582,34 +704,34 @@ mod tests {
 
     /// Makes a row without faults.
     fn make(rows: &Rows, vma: VmaId) -> Result<usize> {
-        let Found::Place(place, from) = rows.find(vma) else {
+        let Found::Place(place, from, spare) = rows.find(vma) else {
             return Err(EINVAL);
         };
-        rows.claim(vma, place, from).ok_or(EINVAL)?;
+        rows.claim(vma, place, from, spare).ok_or(EINVAL)?;
         rows.publish(vma, place);
         Ok(place)
     }
 
     fn count(rows: &Rows, place: usize) -> Result {
         let (_, row) = rows.at(place).ok_or(EINVAL)?;
-        assert!(row.count(Class::Special));
+        assert!(row.counts.count(Class::Special));
         Ok(())
     }
 
     fn retire(rows: &Rows, place: usize, vma: VmaId) -> Result {
         let (key, row) = rows.at(place).ok_or(EINVAL)?;
-        rows.retire(key, row, vma);
+        rows.retire(key, row, vma, GONE);
         Ok(())
     }
 
     #[test]
     fn a_place_is_taken_once_and_given_back() -> Result {
         let rows = Rows::new(64)?;
-        let Found::Place(place, FREE) = rows.find(vma(1)) else {
+        let Found::Place(place, FREE, None) = rows.find(vma(1)) else {
             return Err(EINVAL);
         };
-        assert!(rows.claim(vma(1), place, FREE).is_some());
-        assert!(rows.claim(vma(2), place, FREE).is_none());
+        assert!(rows.claim(vma(1), place, FREE, None).is_some());
+        assert!(rows.claim(vma(2), place, FREE, None).is_none());
         // Not to be read while it is being made.
         assert!(rows.read(place).is_none());
         rows.publish(vma(1), place);
@@ -647,9 +769,10 @@ mod tests {
     #[test]
     fn a_row_that_ended_moves_out_of_the_way() -> Result {
         let rows = Rows::new(4096)?;
-        // One object, used over and over.
+        // One object, used over and over: its row stays where it is found first.
         for _ in 0..200 {
             let place = make(&rows, vma(1))?;
+            assert_eq!(place, rows.home(vma(1)));
             count(&rows, place)?;
             retire(&rows, place, vma(1))?;
         }
@@ -661,12 +784,28 @@ mod tests {
     }
 
     #[test]
+    fn a_row_with_a_note_gives_way_at_last() -> Result {
+        let rows = Rows::new(64)?;
+        let noted = make(&rows, vma(1))?;
+        count(&rows, noted)?;
+        let (key, row) = rows.at(noted).ok_or(EINVAL)?;
+        rows.retire(key, row, vma(1), NOTED);
+        for number in 1..64 {
+            assert!(make(&rows, vma(number))? != noted);
+        }
+        assert!(rows.read(noted).is_some_and(|row| !row.live));
+        assert_eq!(make(&rows, vma(64))?, noted);
+        assert_eq!(rows.usage().evicted_faults, 1);
+        Ok(())
+    }
+
+    #[test]
     fn a_reference_ends_with_the_row() -> Result {
         let rows = Rows::new(64)?;
         let place = make(&rows, vma(1))?;
         let at = RowRef {
             place: place as u32,
-            generation: rows.rows[place].generation.load(Ordering::Relaxed),
+            generation: rows.places[place].facts.generation(),
         };
         assert!(rows.complete(at, Class::Special, false));
         rows.clear();

@@ -5,10 +5,7 @@
 use crate::{
     decode::{
         class::Class,
-        flags::{
-            Access,
-            Origin, //
-        },
+        flags::Manner,
         histogram, //
     },
     sys::per_cpu::PerCpuCounters,
@@ -20,20 +17,12 @@ const ACCESSES: usize = 3;
 
 /// Counters of completed faults: one for each way in which two can differ, so
 /// that each fault adds to one counter only.
-const COMPLETED: usize = Class::COUNT * ORIGINS * ACCESSES * 4;
-const LATENCIES: usize = Class::COUNT * histogram::BUCKETS;
+const COMPLETED: usize = Class::COUNT * Manner::COUNT;
 
-/// What is kept of one completed fault.
-#[derive(Clone, Copy)]
-pub(crate) struct Outcome {
-    pub(crate) class: Class,
-    pub(crate) origin: Origin,
-    pub(crate) access: Access,
-    /// Major as `mm_account_fault()` counts it.
-    pub(crate) major: bool,
-    /// Completed under the per-VMA lock.
-    pub(crate) vma_lock: bool,
-}
+/// Counters of latencies: room for a power of two of them a class, so that no
+/// multiplication is needed to find one.
+const LATENCIES: usize = Class::COUNT * BUCKETS;
+const BUCKETS: usize = histogram::BUCKETS.next_power_of_two();
 
 /// The sums of one class.
 #[derive(Clone, Copy, Default)]
@@ -80,14 +69,14 @@ impl Totals {
     }
 
     /// Counts a completed fault, whose last call took so many nanoseconds.
-    #[inline]
-    pub(crate) fn complete(&self, outcome: Outcome, latency_ns: u64) {
-        let index = outcome.class.index() * ORIGINS + outcome.origin as usize;
-        let index = index * ACCESSES + outcome.access as usize;
-        let index = index * 4 + usize::from(outcome.vma_lock) * 2 + usize::from(outcome.major);
-        self.completed.increment(index);
+    ///
+    /// The manner says whether it was major: [`Manner::over`].
+    #[inline(always)]
+    pub(crate) fn complete(&self, class: Class, manner: Manner, latency_ns: u64) {
+        self.completed
+            .increment(class.index() * Manner::COUNT + manner.index());
         self.latencies
-            .increment(outcome.class.index() * histogram::BUCKETS + histogram::bucket(latency_ns));
+            .increment(class.index() * BUCKETS + histogram::bucket(latency_ns));
     }
 
     /// Counts an attempt that has to be made again.
@@ -102,21 +91,19 @@ impl Totals {
             retries: self.retries.sum(class.index()),
             ..Sums::default()
         };
-        for (o, origin) in sums.origin.iter_mut().enumerate() {
-            for (a, access) in sums.access.iter_mut().enumerate() {
-                for rest in 0..4 {
-                    let index = (class.index() * ORIGINS + o) * ACCESSES + a;
-                    let count = self.completed.sum(index * 4 + rest);
-                    *origin = origin.wrapping_add(count);
-                    *access = access.wrapping_add(count);
-                    sums.completed = sums.completed.wrapping_add(count);
-                    if rest & 1 != 0 {
-                        sums.major = sums.major.wrapping_add(count);
-                    }
-                    if rest & 2 != 0 {
-                        sums.vma_lock = sums.vma_lock.wrapping_add(count);
-                    }
-                }
+        for manner in Manner::all() {
+            let index = class.index() * Manner::COUNT + manner.index();
+            let count = self.completed.sum(index);
+            let add = |sum: &mut u64| *sum = sum.wrapping_add(count);
+            let flags = manner.flags();
+            add(&mut sums.completed);
+            add(&mut sums.origin[flags.origin(manner.has_registers()) as usize]);
+            add(&mut sums.access[flags.access() as usize]);
+            if manner.major() {
+                add(&mut sums.major);
+            }
+            if flags.vma_lock() {
+                add(&mut sums.vma_lock);
             }
         }
         sums
@@ -126,9 +113,7 @@ impl Totals {
     pub(crate) fn histogram(&self, class: Class) -> [u64; histogram::BUCKETS] {
         let mut counts = [0; histogram::BUCKETS];
         for (bucket, count) in counts.iter_mut().enumerate() {
-            *count = self
-                .latencies
-                .sum(class.index() * histogram::BUCKETS + bucket);
+            *count = self.latencies.sum(class.index() * BUCKETS + bucket);
         }
         counts
     }

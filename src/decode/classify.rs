@@ -59,6 +59,23 @@ impl VmaTraits {
         Self(raw)
     }
 
+    /// Returns the bits.
+    #[inline]
+    pub(crate) const fn raw(self) -> u16 {
+        self.0
+    }
+
+    /// Returns whether the set has any of the traits of `other`.
+    #[inline(always)]
+    pub(crate) const fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The traits with which a fault takes more than a look: the table may be
+    /// shared, or the page cache has to be asked.
+    pub(crate) const INTRICATE: Self =
+        Self(Self::HUGETLB.0 | Self::UFFD_MISSING.0 | Self::UFFD_MINOR.0);
+
     /// Returns whether the set has all traits of `other`.
     #[inline]
     pub(crate) const fn is(self, other: Self) -> bool {
@@ -91,6 +108,20 @@ pub(crate) enum Hint {
 }
 
 impl Hint {
+    /// Returns the class of a call that returned no VM_FAULT_ERROR, VM_FAULT_RETRY or
+    /// VM_FAULT_MAJOR, as [`at_exit`] would; `None` if that has to look at the page table again.
+    #[inline(always)]
+    pub(crate) const fn at_once(self) -> Option<Class> {
+        match self {
+            Hint::AnonRead | Hint::AnonWrite | Hint::Protected => None,
+            Hint::Is(class) => Some(class),
+            Hint::ShmemRead => Some(Class::FileRead),
+            Hint::ShmemWrite => Some(Class::FileWrite),
+            Hint::ShmemCow => Some(Class::CowFile),
+            Hint::Swap | Hint::SwapUffdWp => Some(Class::SwapCache),
+        }
+    }
+
     /// Returns whether [`at_exit`] has to know the page table after a call with this result.
     #[inline]
     pub(crate) const fn needs_after(self, result: VmFault) -> bool {
@@ -156,7 +187,7 @@ impl Hint {
 ///
 /// `state` is what the page table says, and `grew` tells that the fault was below a stack, which
 /// was expanded for it.
-#[inline]
+#[inline(always)]
 pub(crate) fn at_entry(state: State, vma: VmaTraits, flags: FaultFlags, grew: bool) -> Hint {
     if grew {
         return Hint::Is(Class::StackGrowth);
@@ -181,9 +212,10 @@ pub(crate) fn at_entry(state: State, vma: VmaTraits, flags: FaultFlags, grew: bo
     }
 }
 
-/// do_pte_missing(), create_huge_pmd() and hugetlb_no_page().
-#[inline]
-fn missing(level: Level, vma: VmaTraits, flags: FaultFlags) -> Hint {
+/// Returns what is known about a fault on an entry that is none, at this level: do_pte_missing(),
+/// create_huge_pmd() and hugetlb_no_page().
+#[inline(always)]
+pub(crate) fn missing(level: Level, vma: VmaTraits, flags: FaultFlags) -> Hint {
     let shmem = vma.is(VmaTraits::SHMEM);
 
     if vma.is(VmaTraits::ANONYMOUS) {
@@ -260,7 +292,7 @@ impl Hint {
 ///
 /// `before` is the frame number that was mapped before the call, if there was one; `after` is what
 /// the page table says after it, needed if [`Hint::needs_after`] says so.
-#[inline]
+#[inline(always)]
 pub(crate) fn at_exit(
     hint: Hint,
     result: VmFault,

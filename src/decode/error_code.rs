@@ -25,12 +25,6 @@ pub(crate) const fn pack(code: u64) -> usize {
     (code & 0x7f | (code >> 15 & 1) << 7 | (code >> 31 & 1) << 8) as usize
 }
 
-/// Returns whether the CPU was in user mode, or read a user page as if it were.
-#[inline]
-pub(crate) const fn user(code: u64) -> bool {
-    code & 1 << 2 != 0
-}
-
 #[kunit_tests(trapscope_error_code)]
 mod tests {
     use super::*;
@@ -53,7 +47,6 @@ mod tests {
         }
         // A write from user mode to a page that is mapped read-only.
         assert_eq!(pack(7), 7);
-        assert!(user(7) && !user(3));
         // Bits without a name are left out.
         assert_eq!(pack(1 << 7 | 1 << 63), 0);
     }

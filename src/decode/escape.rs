@@ -83,23 +83,9 @@ impl fmt::Display for Perms {
 #[kunit_tests(trapscope_escape)]
 mod tests {
     use super::*;
-    use core::fmt::Write;
+    use crate::decode::printed::prints;
 
     /// Fails to format as soon as the text is not the expected one.
-    struct Expect<'a>(&'a str);
-
-    impl Write for Expect<'_> {
-        fn write_str(&mut self, s: &str) -> fmt::Result {
-            self.0 = self.0.strip_prefix(s).ok_or(fmt::Error)?;
-            Ok(())
-        }
-    }
-
-    fn prints(value: impl fmt::Display, expected: &str) -> bool {
-        let mut expect = Expect(expected);
-        write!(expect, "{value}").is_ok() && expect.0.is_empty()
-    }
-
     /// Tells whether the pieces, put together, are the expected text.
     fn gives(text: Escaped<'_>, mut expected: &[u8]) -> bool {
         for piece in text.pieces() {

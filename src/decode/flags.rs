@@ -106,6 +106,12 @@ impl FaultFlags {
         self.has(FAULT_FLAG_VMA_LOCK)
     }
 
+    /// Returns whether this is the first attempt, under the lock of the VMA.
+    #[inline(always)]
+    pub(crate) const fn first_under_vma_lock(self) -> bool {
+        self.0 & (FAULT_FLAG_VMA_LOCK | FAULT_FLAG_TRIED) == FAULT_FLAG_VMA_LOCK
+    }
+
     /// Returns the kind of access; asking for a private copy counts as a read, since
     /// get_user_pages() does it in order to read.
     #[inline]
@@ -133,6 +139,73 @@ impl FaultFlags {
     }
 }
 
+/// What is counted of the flags of a fault, and whether its call had registers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Manner(u32);
+
+impl Manner {
+    /// A bit that none of the flags below has: there were registers.
+    const REGISTERS: u32 = 1 << 1;
+    const BITS: u32 = FAULT_FLAG_WRITE
+        | FAULT_FLAG_TRIED
+        | FAULT_FLAG_USER
+        | FAULT_FLAG_INSTRUCTION
+        | FAULT_FLAG_VMA_LOCK
+        | Self::REGISTERS;
+
+    /// Number of manners.
+    pub(crate) const COUNT: usize = 1 << Self::BITS.count_ones();
+
+    /// Takes from the flags what is counted.
+    #[inline(always)]
+    pub(crate) const fn new(flags: FaultFlags, has_registers: bool) -> Self {
+        let registers = if has_registers { Self::REGISTERS } else { 0 };
+        Self(flags.0 & (Self::BITS & !Self::REGISTERS) | registers)
+    }
+
+    /// Returns all of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        // All subsets of the bits: adding one to the bits between them carries over.
+        let mut next = 0;
+        (0..Self::COUNT).map(move |_| {
+            let this = Self(next);
+            next = (next | !Self::BITS).wrapping_add(1) & Self::BITS;
+            this
+        })
+    }
+
+    /// Returns a number below [`Self::COUNT`] that no other one has.
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        // A factor that moves the six bits to the top so that no two sums are the same.
+        (self.0.wrapping_mul(0x4061_0e7a) >> 26) as usize
+    }
+
+    /// Returns the flags, as far as they are counted.
+    #[inline(always)]
+    pub(crate) const fn flags(self) -> FaultFlags {
+        FaultFlags(self.0)
+    }
+
+    /// Returns whether there were registers.
+    #[inline(always)]
+    pub(crate) const fn has_registers(self) -> bool {
+        self.0 & Self::REGISTERS != 0
+    }
+
+    /// Returns the manner of a fault that is over: [`Self::major`] is as said.
+    #[inline(always)]
+    pub(crate) const fn over(self, major: bool) -> Self {
+        // Who was tried again is major, unless it failed.
+        Self(self.0 & !FAULT_FLAG_TRIED | if major { FAULT_FLAG_TRIED } else { 0 })
+    }
+
+    /// Returns whether a fault that is over was major, as mm_account_fault() counts it.
+    pub(crate) const fn major(self) -> bool {
+        self.0 & FAULT_FLAG_TRIED != 0
+    }
+}
+
 /// The value that handle_mm_fault() returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct VmFault(u32);
@@ -153,6 +226,12 @@ impl VmFault {
     #[inline]
     pub(crate) const fn error(self) -> bool {
         self.has(VM_FAULT_ERROR)
+    }
+
+    /// Returns whether the call did all that was asked for, at once.
+    #[inline(always)]
+    pub(crate) const fn plain(self) -> bool {
+        !self.has(VM_FAULT_ERROR | VM_FAULT_RETRY | VM_FAULT_MAJOR)
     }
 
     /// Returns whether the fault has to be tried again; the VMA may be gone.
@@ -198,6 +277,31 @@ mod tests {
 
     fn access(raw: u32) -> Access {
         FaultFlags::from_raw(raw).access()
+    }
+
+    #[test]
+    fn each_manner_has_a_number_of_its_own() {
+        let mut seen = [false; Manner::COUNT];
+        for manner in Manner::all() {
+            assert!(!core::mem::replace(&mut seen[manner.index()], true));
+        }
+        assert!(seen.iter().all(|&seen| seen));
+    }
+
+    #[test]
+    fn a_manner_keeps_what_is_counted() {
+        for bits in 0..1 << 14 {
+            let flags = FaultFlags::from_raw(bits);
+            for regs in [false, true] {
+                let manner = Manner::new(flags, regs);
+                assert_eq!(manner.has_registers(), regs);
+                assert_eq!(manner.flags().origin(regs), flags.origin(regs));
+                assert_eq!(manner.flags().access(), flags.access());
+                assert_eq!(manner.flags().vma_lock(), flags.vma_lock());
+                assert_eq!(manner.flags().tried(), flags.tried());
+                assert!(manner.over(true).major() && !manner.over(false).major());
+            }
+        }
     }
 
     #[test]

@@ -8,12 +8,16 @@
 
 pub(crate) mod class;
 pub(crate) mod classify;
+pub(crate) mod cpu_list;
 pub(crate) mod error_code;
 pub(crate) mod escape;
 pub(crate) mod filter;
 pub(crate) mod flags;
 pub(crate) mod histogram;
 pub(crate) mod idt;
+#[cfg(CONFIG_KUNIT = "y")]
+mod printed;
 pub(crate) mod pte;
+pub(crate) mod refusal;
 pub(crate) mod region;
 pub(crate) mod symbol;

@@ -148,11 +148,29 @@ impl State {
     }
 }
 
+/// Returns whether an entry is none.
+#[inline(always)]
+pub(crate) const fn is_none(value: u64) -> bool {
+    value & !ERRATUM == 0
+}
+
+/// Returns whether an entry above PUD level leads to a table.
+#[inline(always)]
+pub(crate) const fn leads_to_puds(value: u64) -> bool {
+    value & PRESENT != 0
+}
+
+/// Returns whether an entry at PUD or PMD level leads to a table.
+#[inline(always)]
+pub(crate) const fn leads_on(value: u64) -> bool {
+    value & (PRESENT | PSE) == PRESENT
+}
+
 /// Returns what a page-table entry says.
 ///
 /// `value` is the entry at which a walk stopped and `level` the level of that entry. A walk that
-/// stopped above PUD level passes 0 and [`Level::Pud`].
-#[inline]
+/// stopped above PUD level passes [`Level::Pud`].
+#[inline(always)]
 pub(crate) fn decode(value: u64, level: Level, format: &Format) -> State {
     // Huge pages that are being split are present while only PSE is left.
     let present = match level {
@@ -160,7 +178,7 @@ pub(crate) fn decode(value: u64, level: Level, format: &Format) -> State {
         Level::Pmd | Level::Pud => PRESENT | PROTNONE | PSE,
     };
 
-    if value & !ERRATUM == 0 {
+    if is_none(value) {
         State::Missing(level)
     } else if value & present != 0 {
         State::Present(leaf(value, level, format))
@@ -196,7 +214,7 @@ fn leaf(value: u64, level: Level, format: &Format) -> Leaf {
     }
 }
 
-#[inline]
+#[cold]
 fn not_present(value: u64, types: &SwapTypes) -> State {
     let kind = (value >> SWAP_TYPE_SHIFT) as u8;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults on user addresses that handle_mm_fault() does not get.
+//! Faults that handle_mm_fault() does not get, where only they pass.
 
 use super::fault::Message;
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
         },
         Accounts, //
     },
-    decode::{
-        error_code,
-        region, //
+    decode::region::{
+        self,
+        Layout, //
     },
     sys::{
         functions::{
@@ -34,14 +34,17 @@ use kernel::sync::Arc;
 /// On `bad_area_nosemaphore()`.
 pub(crate) struct NoVma {
     accounts: Arc<Accounts>,
+    layout: Layout,
     task_size_max: u64,
 }
 
 impl NoVma {
     pub(super) fn new(accounts: Arc<Accounts>) -> Self {
+        let (layout, task_size_max) = kernel_info::layout();
         Self {
             accounts,
-            task_size_max: kernel_info::layout().1,
+            layout,
+            task_size_max,
         }
     }
 }
@@ -50,7 +53,17 @@ impl kprobe::Handler for NoVma {
     type Target = BadAreaNosemaphore;
 
     fn entered(&self, call: BadArea) {
-        if self.accounts.paused() || region::is_kernel_address(call.address, self.task_size_max) {
+        if self.accounts.paused() {
+            return;
+        }
+        if region::is_kernel_address(call.address, self.task_size_max) {
+            // Those of kernel mode are counted where they are raised.
+            if call.user_mode {
+                let region = region::region_of(call.address, &self.layout);
+                self.accounts
+                    .outside
+                    .refused(Event::Region(region), call.error_code, true);
+            }
             return;
         }
         let reason = if faults_disabled() {
@@ -68,7 +81,7 @@ impl kprobe::Handler for NoVma {
         };
         self.accounts
             .outside
-            .count(Event::BadArea(reason), error_code::user(call.error_code));
+            .refused(Event::BadArea(reason), call.error_code, call.user_mode);
     }
 }
 
@@ -80,9 +93,10 @@ impl kprobe::Handler for NoAccess {
 
     fn entered(&self, call: BadArea) {
         if !self.0.paused() {
-            self.0.outside.count(
+            self.0.outside.refused(
                 Event::BadArea(Reason::Access),
-                error_code::user(call.error_code),
+                call.error_code,
+                call.user_mode,
             );
         }
     }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every #PF, before the kernel looks at it: error codes and kernel addresses.
+//! Faults of kernel mode on kernel addresses, before the kernel looks at them.
+//!
+//! No kprobe would do: such a fault may come up inside of one, where no other
+//! runs. User mode has none that a fault on good memory would pay for: see
+//! [`super::bad_area`].
 
 use crate::{
     account::{
@@ -21,14 +25,14 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What both tracepoints do.
-pub(crate) struct Exceptions {
+/// On `exceptions:page_fault_kernel`.
+pub(crate) struct FromKernel {
     accounts: Arc<Accounts>,
     layout: Layout,
     task_size_max: u64,
 }
 
-impl Exceptions {
+impl FromKernel {
     pub(super) fn new(accounts: Arc<Accounts>) -> Self {
         let (layout, task_size_max) = kernel_info::layout();
         Self {
@@ -37,40 +41,18 @@ impl Exceptions {
             task_size_max,
         }
     }
-
-    #[inline]
-    fn count(&self, address: u64, error_code: u64, user_mode: bool) {
-        if self.accounts.paused() {
-            return;
-        }
-        self.accounts.outside.exception(error_code, user_mode);
-        if region::is_kernel_address(address, self.task_size_max) {
-            let region = region::region_of(address, &self.layout);
-            self.accounts
-                .outside
-                .count(Event::Region(region), user_mode);
-        }
-    }
 }
-
-/// On `exceptions:page_fault_user`.
-pub(crate) struct FromUser(pub(super) Exceptions);
-
-impl ExceptionHandler for FromUser {
-    const NAME: &'static CStr = c"page_fault_user";
-
-    fn raised(&self, address: u64, error_code: u64) {
-        self.0.count(address, error_code, true);
-    }
-}
-
-/// On `exceptions:page_fault_kernel`.
-pub(crate) struct FromKernel(pub(super) Exceptions);
 
 impl ExceptionHandler for FromKernel {
     const NAME: &'static CStr = c"page_fault_kernel";
 
+    #[inline]
     fn raised(&self, address: u64, error_code: u64) {
-        self.0.count(address, error_code, false);
+        if region::is_kernel_address(address, self.task_size_max) && !self.accounts.paused() {
+            let region = region::region_of(address, &self.layout);
+            self.accounts
+                .outside
+                .refused(Event::Region(region), error_code, false);
+        }
     }
 }

@@ -7,7 +7,6 @@ use crate::{
         links::Link,
         outside::Own,
         rows::RowRef,
-        totals::Outcome,
         Accounts, //
     },
     decode::{
@@ -19,23 +18,37 @@ use crate::{
         },
         flags::{
             FaultFlags,
+            Manner,
             VmFault, //
         },
-        pte::Format, //
+        pte::{
+            self,
+            Level, //
+        }, //
     },
     sys::{
-        clock,
+        clock::{
+            Reading,
+            Stopwatch, //
+        },
         functions::{
             FaultEntry,
             FaultExit,
             HandleMmFault, //
         },
-        kretprobe,
-        page_table,
+        kretprobe::{
+            self,
+            Entered,
+            Room, //
+        },
+        page_table::PageTables,
         task::TaskId, //
     },
 };
-use kernel::sync::Arc;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// What one call hands on to the task's next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,43 +99,51 @@ impl Message {
 /// On `handle_mm_fault()`.
 pub(crate) struct Fault {
     accounts: Arc<Accounts>,
-    format: Format,
+    tables: PageTables,
+    clock: Stopwatch,
 }
 
-/// What is kept from the entry of a call to its return.
+/// In [`Call::before`]: none was.
+const NO_FRAME: u64 = u64::MAX;
+
+/// What is kept from the entry of a call to its return: little, since it is
+/// written and read for each.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     address: u64,
     mm: usize,
-    entered_ns: u64,
-    /// The page frame that was mapped.
-    before: Option<u64>,
-    row: Option<RowRef>,
-    flags: FaultFlags,
-    has_registers: bool,
+    entered: Reading,
+    /// The page frame that was mapped, or [`NO_FRAME`].
+    before: u64,
+    row: RowRef,
+    manner: Manner,
     traits: VmaTraits,
     hint: Hint,
+    /// The class, if a plain result settles it and nothing else has to be done.
+    at_once: Option<Class>,
     page_cache: Option<bool>,
     /// The class of an earlier attempt that stands for the fault.
     carried: Option<Class>,
 }
 
 impl Fault {
-    pub(super) fn new(accounts: Arc<Accounts>) -> Self {
-        Self {
+    /// Fails as [`PageTables::new`] does.
+    pub(super) fn new(accounts: Arc<Accounts>) -> Result<Self> {
+        Ok(Self {
             accounts,
-            format: page_table::format(),
-        }
+            tables: PageTables::new()?,
+            clock: Stopwatch::new(),
+        })
     }
 
     /// Takes what the task's last call left, if it is for this fault.
-    fn linked(&self, call: &FaultEntry<'_>, flags: FaultFlags) -> Option<Message> {
+    fn linked(&self, call: FaultEntry<'_>, flags: FaultFlags) -> Option<Message> {
         if flags.vma_lock() {
             // Always the first attempt, and never below a stack.
             return None;
         }
         let link = self.accounts.links.take(TaskId::current())?;
-        if link.address != call.address || link.mm != call.vma.mm_id() {
+        if link.address != call.address() || link.mm != call.vma().mm_id() {
             return None;
         }
         let message = Message::unpack(link.message);
@@ -134,24 +155,22 @@ impl Fault {
     }
 
     /// Tells whether the filter leaves a call out.
-    #[inline]
-    fn left_out(&self, call: &FaultEntry<'_>) -> bool {
+    fn left_out(&self, call: FaultEntry<'_>) -> bool {
         let Some(filter) = self.accounts.filter.get() else {
             return false;
         };
         !call
-            .vma
+            .vma()
             .owner()
             .is_some_and(|owner| filter.matches(owner.pid, &owner.comm))
     }
 
     /// Counts an attempt that ended in VM_FAULT_RETRY.
+    #[cold]
     fn again(&self, call: &Call, result: VmFault) {
         let class = classify::on_retry(call.hint, result, call.traits, call.page_cache);
         self.accounts.totals.retry(class);
-        if let Some(row) = call.row {
-            self.accounts.rows.retry(row);
-        }
+        self.accounts.rows.retry(call.row);
         let stands = if class.survives_retry() {
             Some(class)
         } else {
@@ -162,12 +181,13 @@ impl Fault {
                 call,
                 Message::Again {
                     class,
-                    vma_lock: call.flags.vma_lock(),
+                    vma_lock: call.manner.flags().vma_lock(),
                 },
             );
         }
     }
 
+    #[cold]
     fn link(&self, call: &Call, message: Message) {
         self.accounts.links.put(
             TaskId::current(),
@@ -180,98 +200,265 @@ impl Fault {
     }
 
     /// Counts a fault that is over.
-    fn over(&self, exit: &FaultExit<'_>, call: &Call, result: VmFault) {
-        let after = match exit.vma {
+    fn over(&self, exit: FaultExit<'_>, call: &Call, result: VmFault) {
+        let after = match exit.vma() {
             Some(vma) if call.hint.needs_after(result) => {
-                Some(vma.mapped(call.address, &self.format))
+                let entry = vma.entry(call.address, call.traits, &self.tables);
+                Some(self.tables.decode(entry))
             }
             _ => None,
         };
-        let mut class = classify::at_exit(call.hint, result, call.before, after);
+        let before = (call.before != NO_FRAME).then_some(call.before);
+        let mut class = classify::at_exit(call.hint, result, before, after);
         if !result.error() {
             class = call.carried.unwrap_or(class);
         }
-        let major = !result.error() && (result.major() || call.flags.tried());
+        let major = !result.error() && (result.major() || call.manner.flags().tried());
         self.accounts.totals.complete(
-            Outcome {
-                class,
-                origin: call.flags.origin(call.has_registers),
-                access: call.flags.access(),
-                major,
-                vma_lock: call.flags.vma_lock(),
-            },
-            clock::now_ns().saturating_sub(call.entered_ns),
+            class,
+            call.manner.over(major),
+            self.clock.since(call.entered),
         );
-        let rows = &self.accounts.rows;
-        let counted = call
-            .row
-            .is_some_and(|row| rows.complete(row, class, major))
-            // The row went while the call ran: the mapping has another now.
-            || exit
-                .vma
-                .and_then(|vma| rows.get(vma))
-                .is_some_and(|row| rows.complete(row, class, major));
-        if !counted {
-            self.accounts.outside.own(Own::WithoutRow);
+        if major || !self.accounts.rows.complete_at_once(call.row, class) {
+            self.count_in_row(exit, call, class, major);
         }
-        if class == Class::Sigsegv && call.has_registers {
+        if class == Class::Sigsegv && call.manner.has_registers() {
             self.link(call, Message::Failed);
         }
     }
-}
 
-impl kretprobe::Handler for Fault {
-    type Target = HandleMmFault;
-    type Data = Call;
+    /// Adds a completed fault to its row.
+    #[inline(never)]
+    fn count_in_row(&self, exit: FaultExit<'_>, call: &Call, class: Class, major: bool) {
+        let rows = &self.accounts.rows;
+        let counted = rows.complete(call.row, class, major)
+            // The row went while the call ran: the mapping may have another now.
+            || exit
+                .vma()
+                .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
+        if !counted {
+            self.accounts.outside.own(Own::WithoutRow);
+        }
+    }
 
-    fn entered(&self, call: FaultEntry<'_>) -> Option<Call> {
+    /// Keeps what the return needs of a call that will be seen.
+    #[inline(always)]
+    fn keep<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        known: Known,
+        room: Room<'a, Call>,
+        entered: Reading,
+    ) -> Entered<'a> {
+        let kept = room.keep(Call {
+            address: call.address(),
+            mm: call.vma().mm_id(),
+            before: known.before,
+            row: known.row,
+            manner: Manner::new(FaultFlags::from_raw(call.flags()), call.has_registers()),
+            traits: known.traits,
+            hint: known.hint,
+            at_once: known.at_once,
+            carried: known.carried,
+            page_cache: known.page_cache,
+            entered,
+        });
+        self.accounts.outside.own(Own::Entered);
+        kept
+    }
+
+    /// The entry of a call that no earlier one left a link for, in a mapping
+    /// with this row.
+    #[inline(always)]
+    fn entered_in_row<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        (row, traits): (RowRef, VmaTraits),
+        room: Room<'a, Call>,
+    ) -> Entered<'a> {
+        if traits.any(VmaTraits::INTRICATE) {
+            return self.entered_rarely(call, room);
+        }
+        let entry = call.vma().entry(call.address(), traits, &self.tables);
+        let (pte, Level::Pte) = entry else {
+            return self.entered_rarely(call, room);
+        };
+        if !pte::is_none(pte) {
+            return self.entered_mapped(call, row, traits, pte, room);
+        }
+        let flags = FaultFlags::from_raw(call.flags());
+        let hint = classify::missing(Level::Pte, traits, flags);
+        let known = Known::plain(row, traits, hint);
+        self.keep(call, known, room, self.clock.read_tsc())
+    }
+
+    /// The entry of a call without the VMA's lock: an earlier attempt may have
+    /// left a link.
+    #[inline(never)]
+    fn entered_under_mmap_lock<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        flags: FaultFlags,
+        room: Room<'a, Call>,
+    ) -> Entered<'a> {
         let accounts = &*self.accounts;
-        if self.left_out(&call) {
+        if flags.tried() || accounts.links.may_have(TaskId::current()) {
+            return self.entered_rarely(call, room);
+        }
+        match accounts.rows.at_home(call.vma()) {
+            Some(found) => self.entered_in_row(call, found, room),
+            None => self.entered_further_on(call, room),
+        }
+    }
+
+    /// As [`Self::entered_in_row`], where the row is not at the first look.
+    #[inline(never)]
+    fn entered_further_on<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+        match self.accounts.rows.further_on(call.vma()) {
+            Some(found) => self.entered_in_row(call, found, room),
+            None => self.entered_rarely(call, room),
+        }
+    }
+
+    /// The entry of a call of which more is to be known than what most have in
+    /// common.
+    #[inline(never)]
+    fn entered_rarely<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+        let accounts = &*self.accounts;
+        if self.left_out(call) {
             if !accounts.paused() {
                 accounts.outside.own(Own::Filtered);
             }
-            return None;
+            return room.skip();
         }
-        accounts.outside.own(Own::Entered);
-        let flags = FaultFlags::from_raw(call.flags);
-        let message = self.linked(&call, flags);
-        let traits = call.vma.traits();
-        let state = call.vma.mapped(call.address, &self.format);
+        let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
+        let message = self.linked(call, flags);
+        let (row, traits) = if accounts.paused() {
+            (RowRef::NONE, vma.traits())
+        } else {
+            accounts.rows.get(vma)
+        };
+        let entry = vma.entry(call.address(), traits, &self.tables);
+        let state = self.tables.decode(entry);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
-        Some(Call {
-            address: call.address,
-            mm: call.vma.mm_id(),
-            before: state.pfn(),
-            row: if accounts.paused() {
-                None
-            } else {
-                accounts.rows.get(call.vma)
-            },
-            flags,
-            has_registers: call.has_registers,
-            traits,
-            hint,
+        let carried = match message {
+            Some(Message::Again { class, .. }) => Some(class),
+            _ => None,
+        };
+        let known = Known {
+            before: state.pfn().unwrap_or(NO_FRAME),
+            // A later attempt counts as major, whatever it does.
+            at_once: hint
+                .at_once()
+                .filter(|_| carried.is_none() && !flags.tried()),
             page_cache: hint
                 .needs_page_cache(traits)
-                .then(|| call.vma.in_page_cache(call.address)),
-            carried: match message {
-                Some(Message::Again { class, .. }) => Some(class),
-                _ => None,
-            },
-            entered_ns: clock::now_ns(),
-        })
+                .then(|| vma.in_page_cache(call.address())),
+            carried,
+            ..Known::plain(row, traits, hint)
+        };
+        self.keep(call, known, room, self.clock.read())
     }
 
-    fn returned(&self, exit: FaultExit<'_>, call: Call) {
+    /// The entry of a call for an address that has an entry.
+    #[inline(never)]
+    fn entered_mapped<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        row: RowRef,
+        traits: VmaTraits,
+        pte: u64,
+        room: Room<'a, Call>,
+    ) -> Entered<'a> {
+        let state = self.tables.decode((pte, Level::Pte));
+        let flags = FaultFlags::from_raw(call.flags());
+        let known = Known {
+            before: state.pfn().unwrap_or(NO_FRAME),
+            ..Known::plain(row, traits, classify::at_entry(state, traits, flags, false))
+        };
+        self.keep(call, known, room, self.clock.read())
+    }
+
+    /// The return of a call that left more to find out.
+    #[inline(never)]
+    fn returned_rarely(&self, exit: FaultExit<'_>, call: &Call) {
         self.accounts.outside.own(Own::Returned);
         if self.accounts.paused() {
             return;
         }
-        let result = VmFault::from_raw(exit.result);
+        let result = VmFault::from_raw(exit.result());
         if result.retry() {
-            self.again(&call, result);
+            self.again(call, result);
         } else {
-            self.over(&exit, &call, result);
+            self.over(exit, call, result);
+        }
+    }
+}
+
+/// What an entry found out about a call.
+struct Known {
+    row: RowRef,
+    traits: VmaTraits,
+    hint: Hint,
+    at_once: Option<Class>,
+    before: u64,
+    page_cache: Option<bool>,
+    carried: Option<Class>,
+}
+
+impl Known {
+    /// Of a first attempt on a page that was not there.
+    #[inline(always)]
+    fn plain(row: RowRef, traits: VmaTraits, hint: Hint) -> Self {
+        Self {
+            row,
+            traits,
+            hint,
+            at_once: hint.at_once(),
+            before: NO_FRAME,
+            page_cache: None,
+            carried: None,
+        }
+    }
+}
+
+// Both handlers begin with what most faults have in common: a first attempt
+// under the VMA's lock, in a mapping whose row is up to date, on an address
+// without a page, that succeeds. That part calls nothing, which keeps it short.
+impl kretprobe::Handler for Fault {
+    type Target = HandleMmFault;
+    type Data = Call;
+
+    #[inline(always)]
+    fn entered<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+        let accounts = &*self.accounts;
+        let flags = FaultFlags::from_raw(call.flags());
+        if !accounts.clear_way() || !self.clock.is_tsc() {
+            return self.entered_rarely(call, room);
+        }
+        if !flags.first_under_vma_lock() {
+            return self.entered_under_mmap_lock(call, flags, room);
+        }
+        match accounts.rows.at_home(call.vma()) {
+            Some(found) => self.entered_in_row(call, found, room),
+            None => self.entered_further_on(call, room),
+        }
+    }
+
+    #[inline(always)]
+    fn returned(&self, exit: FaultExit<'_>, call: &Call) {
+        let accounts = &*self.accounts;
+        let result = VmFault::from_raw(exit.result());
+        match call.at_once {
+            Some(class) if result.plain() && accounts.clear_way() && self.clock.is_tsc() => {
+                accounts.outside.own(Own::Returned);
+                let latency = self.clock.since(call.entered);
+                accounts.totals.complete(class, call.manner, latency);
+                if !accounts.rows.complete_at_once(call.row, class) {
+                    self.count_in_row(exit, call, class, false);
+                }
+            }
+            _ => self.returned_rarely(exit, call),
         }
     }
 }

@@ -14,7 +14,11 @@ use crate::{
             GrowthEntry,
             GrowthExit, //
         },
-        kretprobe,
+        kretprobe::{
+            self,
+            Entered,
+            Room, //
+        },
         task::{
             current_in_exec,
             TaskId, //
@@ -37,15 +41,18 @@ impl kretprobe::Handler for Growth {
     type Target = ExpandDownwards;
     type Data = Before;
 
-    fn entered(&self, call: GrowthEntry<'_>) -> Option<Before> {
-        // execve() lays out a new stack with it: no fault asked for that.
-        (!current_in_exec()).then(|| Before {
+    fn entered<'a>(&self, call: GrowthEntry<'_>, room: Room<'a, Before>) -> Entered<'a> {
+        if current_in_exec() {
+            // execve() lays out a new stack with it: no fault asked for that.
+            return room.skip();
+        }
+        room.keep(Before {
             start: call.vma.range().0,
             address: call.address,
         })
     }
 
-    fn returned(&self, call: GrowthExit<'_>, before: Before) {
+    fn returned(&self, call: GrowthExit<'_>, before: &Before) {
         // It returns 0 also where another thread had been faster.
         if call.vma.range().0 < before.start {
             self.0.links.put(

@@ -11,7 +11,11 @@ use crate::{
             VmAreaFree, //
         },
         kprobe,
-        kretprobe,
+        kretprobe::{
+            self,
+            Entered,
+            Room, //
+        },
         vma::Vma, //
     },
 };
@@ -37,11 +41,11 @@ impl kretprobe::Handler for Copies {
     type Target = CopyVma;
     type Data = ();
 
-    fn entered(&self, (): ()) -> Option<()> {
-        Some(())
+    fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
+        room.keep(())
     }
 
-    fn returned(&self, copied: Copied<'_>, (): ()) {
+    fn returned(&self, copied: Copied<'_>, (): &()) {
         if let Some(to) = copied.to {
             // A merge may leave the mapping in the object that it was in.
             if to.id() != copied.from && !self.0.paused() {

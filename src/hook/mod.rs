@@ -7,6 +7,7 @@ pub(crate) mod exception;
 pub(crate) mod fault;
 pub(crate) mod growth;
 pub(crate) mod life;
+pub(crate) mod vectors;
 
 use crate::{
     account::Accounts,
@@ -81,7 +82,6 @@ pub(crate) struct Hooks {
     growth: Leg<Kretprobe<growth::Growth>>,
     no_vma: Leg<Kprobe<bad_area::NoVma>>,
     no_access: Leg<Kprobe<bad_area::NoAccess>>,
-    user: Leg<Probe<exception::FromUser>>,
     kernel: Leg<Probe<exception::FromKernel>>,
     moved: Leg<Kretprobe<life::Copies>>,
     end: Leg<Kprobe<life::End>>,
@@ -96,14 +96,13 @@ pub(crate) struct Report {
 
 impl Hooks {
     /// The names of the hooks, in the order of [`Self::report`].
-    pub(crate) const NAMES: [&'static str; 8] = [
+    pub(crate) const NAMES: [&'static str; 7] = [
         "handle_mm_fault",
         "vm_area_free",
         "copy_vma",
         "expand_downwards",
         "bad_area_nosemaphore",
         "bad_area_access_error",
-        "page_fault_user",
         "page_fault_kernel",
     ];
 
@@ -126,18 +125,12 @@ impl Hooks {
             growth: KBox::pin_init(Kretprobe::new(growth::Growth(a()), FEW_CALLS), GFP_KERNEL),
             no_vma: KBox::pin_init(Kprobe::new(bad_area::NoVma::new(a())), GFP_KERNEL),
             no_access: KBox::pin_init(Kprobe::new(bad_area::NoAccess(a())), GFP_KERNEL),
-            user: KBox::pin_init(
-                Probe::new(exception::FromUser(exception::Exceptions::new(a()))),
-                GFP_KERNEL,
-            ),
-            kernel: KBox::pin_init(
-                Probe::new(exception::FromKernel(exception::Exceptions::new(a()))),
-                GFP_KERNEL,
-            ),
+            kernel: KBox::pin_init(Probe::new(exception::FromKernel::new(a())), GFP_KERNEL),
             moved,
             end,
             // Last: it needs the others.
-            fault: KBox::pin_init(Kretprobe::new(fault::Fault::new(a()), calls), GFP_KERNEL),
+            fault: fault::Fault::new(a())
+                .and_then(|fault| KBox::pin_init(Kretprobe::new(fault, calls), GFP_KERNEL)),
             accounts: a(),
         }
     }
@@ -157,7 +150,6 @@ impl Hooks {
             state(&self.growth),
             state(&self.no_vma),
             state(&self.no_access),
-            state(&self.user),
             state(&self.kernel),
         ]
         .into_iter();

@@ -4,6 +4,7 @@
 
 use super::idt::{
     Baseline,
+    Seen,
     Snapshot,
     Table, //
 };
@@ -15,10 +16,11 @@ use crate::{
                 judge_idtr,
                 Facts,
                 GateReasons,
+                Home,
                 IdtrReasons, //
             },
             gate::Gate,
-            Idtr, //
+            Place, //
         },
         region::{
             region_of,
@@ -26,10 +28,10 @@ use crate::{
             Region, //
         },
     },
+    hook::vectors::On,
     sys::{
-        descriptor_table::CpuIdtr,
         kernel_info,
-        symbol::SymbolText, //
+        symbol::SymbolBuffer, //
     },
 };
 use kernel::prelude::*;
@@ -40,12 +42,13 @@ pub(crate) enum Finding {
     Idtr {
         cpu: u32,
         reasons: IdtrReasons,
-        before: Option<Idtr>,
-        after: Idtr,
+        before: Option<Place>,
+        after: Place,
     },
-    /// About a gate of a CPU's table.
+    /// About a gate of a table.
     Gate {
-        cpu: u32,
+        /// Which of [`Findings::users`] use it.
+        users: usize,
         vector: u8,
         reasons: GateReasons,
         before: Option<Gate>,
@@ -53,42 +56,107 @@ pub(crate) enum Finding {
     },
 }
 
+/// All that there is to tell.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) list: KVVec<Finding>,
+    /// CPUs that have a table in common, in rising order.
+    pub(crate) users: KVVec<KVec<u32>>,
+}
+
+/// CPUs whose gates are judged alike.
+struct Group<'a> {
+    first: u32,
+    seen: Seen,
+    before: Option<Place>,
+    known: Option<&'a Table>,
+    on: Option<&'a On>,
+}
+
+impl Group<'_> {
+    fn takes(&self, other: &Self) -> bool {
+        self.seen.place.same_table(&other.seen.place)
+            && self.seen.idtr.async_page_faults == other.seen.idtr.async_page_faults
+            && self.before == other.before
+            && self.on.is_some() == other.on.is_some()
+    }
+}
+
 /// Compares a snapshot with the baseline, and with what Linux 7.3 has.
 ///
-/// Fails with `ENOMEM`. Sleeps.
-pub(crate) fn findings(baseline: &Baseline, now: &Snapshot) -> Result<KVec<Finding>> {
+/// On a CPU that uses the second table, `on`, that is what is looked for, and the
+/// kernel's handlers behind its stubs. Fails with `ENOMEM`. Sleeps.
+pub(crate) fn findings(baseline: &Baseline, on: Option<&On>, now: &Snapshot) -> Result<Findings> {
     let (layout, _) = kernel_info::layout();
-    let mut findings = KVec::new();
+    let mut findings = Findings::default();
+    let mut groups = KVVec::<Group<'_>>::new();
     for cpu in &now.cpus {
-        let Some(live) = cpu.idtr else { continue };
+        let Some(seen) = cpu.seen else { continue };
         let known = baseline.of(cpu.number);
-        idtr(cpu.number, known, live, &layout, &mut findings)?;
-        let Some(table) = now.table(live.idtr) else {
-            continue;
+        let group = Group {
+            first: cpu.number,
+            seen,
+            before: known.map(|(place, _)| place),
+            known: known.map(|(_, table)| table),
+            on: on.filter(|on| on.uses(cpu)),
         };
-        let known = known.map(|(_, table)| table);
-        gates(cpu.number, known, table, live, &layout, &mut findings)?;
+        idtr(&group, &layout, &mut findings)?;
+        let known = groups.iter().position(|other| other.takes(&group));
+        if let Some(users) = known.and_then(|place| findings.users.get_mut(place)) {
+            users.push(cpu.number, GFP_KERNEL)?;
+            continue;
+        }
+        let mut users = KVec::new();
+        users.push(cpu.number, GFP_KERNEL)?;
+        findings.users.push(users, GFP_KERNEL)?;
+        groups.push(group, GFP_KERNEL)?;
+    }
+    for (users, group) in groups.iter().enumerate() {
+        if let Some(table) = now.table(group.seen.place) {
+            gates(users, group, table, &layout, &mut findings)?;
+        }
     }
     Ok(findings)
 }
 
-fn idtr(
-    cpu: u32,
-    known: Option<(Idtr, &Table)>,
-    live: CpuIdtr,
-    layout: &Layout,
-    findings: &mut KVec<Finding>,
-) -> Result {
-    let before = known.map(|(idtr, _)| idtr);
-    // CPU_ENTRY_AREA_RO_IDT: the table is the first page of that area.
-    let reasons = judge_idtr(before, live.idtr, live.vmx, layout.cpu_entry_start);
+/// Tells whether a page can be that of the kernel's table.
+fn page_fits(page: Option<u64>, layout: &Layout) -> bool {
+    let mut buffer = SymbolBuffer::new();
+    page.is_some_and(|page| {
+        region_of(page, layout) == Region::KernelImage
+            // Without KALLSYMS_ALL data has no symbols.
+            && buffer
+                .look_up(page)
+                .is_none_or(|symbol| symbol.is_kernels("idt_table", 0))
+    })
+}
+
+fn idtr(group: &Group<'_>, layout: &Layout, findings: &mut Findings) -> Result {
+    let (place, vmx) = (group.seen.place, group.seen.idtr.vmx);
+    let reasons = match group.on {
+        Some(on) => {
+            let home = Home {
+                base: on.idt.base(group.first),
+                page_fits: true,
+            };
+            judge_idtr(None, place, vmx, home)
+        }
+        None => {
+            let home = Home {
+                // CPU_ENTRY_AREA_RO_IDT: the first page of that area.
+                base: layout.cpu_entry_start,
+                page_fits: page_fits(place.page, layout),
+            };
+            judge_idtr(group.before, place, vmx, home)
+        }
+    };
     if !reasons.is_empty() {
-        findings.push(
+        findings.list.push(
             Finding::Idtr {
-                cpu,
+                cpu: group.first,
                 reasons,
-                before,
-                after: live.idtr,
+                before: group.before,
+                after: place,
             },
             GFP_KERNEL,
         )?;
@@ -97,32 +165,35 @@ fn idtr(
 }
 
 fn gates(
-    cpu: u32,
-    known: Option<&Table>,
+    users: usize,
+    group: &Group<'_>,
     table: &Table,
-    live: CpuIdtr,
     layout: &Layout,
-    findings: &mut KVec<Finding>,
+    findings: &mut Findings,
 ) -> Result {
-    for (vector, after) in (0..=u8::MAX).zip(table.all()) {
-        let before = known.and_then(|known| known.gate(vector));
-        let reasons = match after {
+    let mut buffer = SymbolBuffer::new();
+    for (vector, gate) in (0..=u8::MAX).zip(table.all()) {
+        let before = group.known.and_then(|known| known.gate(vector));
+        let after = gate.map(|gate| match group.on {
+            Some(on) => on.behind(group.first, vector, gate),
+            None => gate,
+        });
+        let reasons = match &after {
             None => GateReasons::UNREADABLE,
             Some(gate) => {
-                let text = SymbolText::of(gate.offset());
-                let symbol = text.symbol();
+                let symbol = buffer.look_up(gate.offset());
                 let facts = Facts {
                     in_image: region_of(gate.offset(), layout) == Region::KernelImage
-                        && symbol.as_ref().is_some_and(|s| s.module.is_none()),
-                    async_page_faults: live.async_page_faults,
+                        && symbol.is_some_and(|symbol| symbol.module.is_none()),
+                    async_page_faults: group.seen.idtr.async_page_faults,
                 };
-                judge_gate(vector, before.as_ref(), &gate, symbol.as_ref(), &facts)
+                judge_gate(vector, before.as_ref(), gate, symbol.as_ref(), &facts)
             }
         };
         if !reasons.is_empty() {
-            findings.push(
+            findings.list.push(
                 Finding::Gate {
-                    cpu,
+                    users,
                     vector,
                     reasons,
                     before,

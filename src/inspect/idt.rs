@@ -6,14 +6,15 @@ use crate::{
     decode::idt::{
         gate::Gate,
         gates_within,
-        Idtr, //
+        Place, //
     },
     sys::{
         descriptor_table::{
             self,
             CpuIdtr, //
         },
-        kernel_info, //
+        kernel_info,
+        kernel_page, //
     },
 };
 use kernel::{
@@ -21,9 +22,9 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A table, as an IDTR names it.
+/// A table.
 pub(crate) struct Table {
-    idtr: Idtr,
+    place: Place,
     gates: KVec<Option<Gate>>,
 }
 
@@ -32,13 +33,14 @@ impl Table {
     ///
     /// Nothing behind the limit is read, nor behind the last vector. Fails
     /// with `ENOMEM`. Sleeps.
-    fn read(idtr: Idtr) -> Result<Self> {
-        let count = gates_within(idtr.limit);
+    fn read(place: Place) -> Result<Self> {
+        let count = gates_within(place.idtr.limit);
         let mut gates = KVec::with_capacity(count, GFP_KERNEL)?;
         for vector in 0..count {
-            gates.push(descriptor_table::read_gate(idtr.base, vector), GFP_KERNEL)?;
+            let gate = descriptor_table::read_gate(place.idtr.base, vector);
+            gates.push(gate, GFP_KERNEL)?;
         }
-        Ok(Self { idtr, gates })
+        Ok(Self { place, gates })
     }
 
     /// Returns the gate of a vector; `None` if the table ends before it, or
@@ -53,18 +55,25 @@ impl Table {
     }
 }
 
+/// What a CPU that is online had.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) idtr: CpuIdtr,
+    pub(crate) place: Place,
+}
+
 /// A CPU, as it was.
 pub(crate) struct Cpu {
     pub(crate) number: u32,
     /// `None`: it was offline.
-    pub(crate) idtr: Option<CpuIdtr>,
+    pub(crate) seen: Option<Seen>,
 }
 
 /// All CPUs, and the tables that they name.
 pub(crate) struct Snapshot {
     /// All possible CPUs, in order.
-    pub(crate) cpus: KVec<Cpu>,
-    tables: KVec<Table>,
+    pub(crate) cpus: KVVec<Cpu>,
+    tables: KVVec<Table>,
 }
 
 impl Snapshot {
@@ -72,34 +81,42 @@ impl Snapshot {
     ///
     /// Fails with `ENOMEM`. Sleeps.
     pub(crate) fn take() -> Result<Self> {
-        let mut cpus = KVec::new();
-        let mut tables = KVec::<Table>::new();
+        let mut cpus = KVVec::new();
+        let mut tables = KVVec::<Table>::new();
         for number in kernel_info::cpus() {
-            let idtr = descriptor_table::read_idtr(number).ok();
-            cpus.push(Cpu { number, idtr }, GFP_KERNEL)?;
-            let Some(CpuIdtr { idtr, .. }) = idtr else {
+            let seen = descriptor_table::read_idtr(number).ok().map(|cpu| Seen {
+                idtr: cpu,
+                place: Place {
+                    idtr: cpu.idtr,
+                    page: kernel_page::behind(cpu.idtr.base),
+                },
+            });
+            cpus.push(Cpu { number, seen }, GFP_KERNEL)?;
+            let Some(Seen { place, .. }) = seen else {
                 continue;
             };
-            if !tables.iter().any(|table| table.idtr == idtr) {
-                tables.push(Table::read(idtr)?, GFP_KERNEL)?;
+            if !tables.iter().any(|table| table.place.same_table(&place)) {
+                tables.push(Table::read(place)?, GFP_KERNEL)?;
             }
         }
         Ok(Self { cpus, tables })
     }
 
-    /// Returns the table that an IDTR names, if a CPU had it.
-    pub(crate) fn table(&self, idtr: Idtr) -> Option<&Table> {
-        self.tables.iter().find(|table| table.idtr == idtr)
+    /// Returns the table that a CPU had.
+    pub(crate) fn table(&self, place: Place) -> Option<&Table> {
+        self.tables
+            .iter()
+            .find(|table| table.place.same_table(&place))
     }
 
-    /// Returns what the first CPU that is online has.
-    pub(crate) fn first(&self) -> Option<(&CpuIdtr, &Table)> {
-        let idtr = self.cpus.iter().find_map(|cpu| cpu.idtr.as_ref())?;
-        Some((idtr, self.table(idtr.idtr)?))
+    /// Returns what the first CPU that was online had.
+    pub(crate) fn first(&self) -> Option<(Place, &Table)> {
+        let place = self.cpus.iter().find_map(|cpu| cpu.seen)?.place;
+        Some((place, self.table(place)?))
     }
 }
 
-/// The table as it was when the module was loaded.
+/// The tables as they were when the module was loaded.
 pub(crate) struct Baseline(Snapshot);
 
 impl Baseline {
@@ -111,15 +128,11 @@ impl Baseline {
     }
 
     /// Returns what a CPU had then; if it was offline, what the first had.
-    pub(crate) fn of(&self, cpu: u32) -> Option<(Idtr, &Table)> {
-        let idtr = self
-            .0
-            .cpus
-            .iter()
-            .find(|known| known.number == cpu)
-            .and_then(|known| known.idtr.as_ref())
-            .or_else(|| self.0.first().map(|(idtr, _)| idtr))?
-            .idtr;
-        Some((idtr, self.0.table(idtr)?))
+    pub(crate) fn of(&self, cpu: u32) -> Option<(Place, &Table)> {
+        let cpu = self.0.cpus.iter().find(|known| known.number == cpu)?;
+        match cpu.seen {
+            Some(Seen { place, .. }) => Some((place, self.0.table(place)?)),
+            None => self.0.first(),
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
         parse_switch,
         Filter, //
     },
+    hook::vectors::VectorTrace,
     sys::debugfs::{
         Out,
         Page, //
@@ -40,7 +41,7 @@ impl Page for Enable {
 }
 
 /// `reset`: 1 sets all counts to zero. Reads as 0.
-pub(super) struct Reset(pub(super) Arc<Control>);
+pub(super) struct Reset(pub(super) Arc<Control>, pub(super) Arc<VectorTrace>);
 
 impl Page for Reset {
     const WRITABLE: bool = true;
@@ -51,10 +52,13 @@ impl Page for Reset {
 
     fn write(&self, input: &[u8]) -> Result {
         match parse_switch(input) {
-            Some(true) => self.0.reset(),
-            _ => return Err(EINVAL),
+            Some(true) => {
+                self.0.reset();
+                self.1.reset();
+                Ok(())
+            }
+            _ => Err(EINVAL),
         }
-        Ok(())
     }
 }
 

@@ -39,10 +39,10 @@ impl Page for KernelFaults {
             writeln!(out, "bad-area {name} {kernel} {user}")?;
         }
         for (bit, (_, name)) in error_code::BITS.iter().enumerate() {
-            let (kernel, user) = outside.exceptions(Some(bit));
+            let (kernel, user) = outside.codes(Some(bit));
             writeln!(out, "error-code {name} {kernel} {user}")?;
         }
-        let (kernel, user) = outside.exceptions(None);
+        let (kernel, user) = outside.codes(None);
         writeln!(out, "total page-fault {kernel} {user}")
     }
 }

@@ -31,6 +31,7 @@ fn reason(error: Error) -> &'static str {
     match error {
         error if error == ENOENT => "this kernel has no such symbol, or it was inlined",
         error if error == EINVAL => "this kernel does not let it be probed (kprobes/blacklist)",
+        error if error == EOPNOTSUPP => "not in a Xen PV guest: run it as PVH or HVM",
         error if error == ENOMEM => "out of memory: free some, then write 1 to enable",
         _ => "refused by the kernel: see dmesg, then write 1 to enable",
     }
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn every_reason_is_a_sentence_of_its_own() {
-        let known = [ENOENT, EINVAL, ENOMEM].map(reason);
+        let known = [ENOENT, EINVAL, EOPNOTSUPP, ENOMEM].map(reason);
         for (place, text) in known.iter().enumerate() {
             assert!(*text != reason(EBUSY));
             assert!(known.iter().skip(place + 1).all(|other| other != text));

@@ -91,7 +91,7 @@ impl File for Vmas {
             if row.live { "live" } else { "gone" },
             row.start,
             row.end,
-            Perms(u64::from(row.flags)),
+            Perms(row.flags),
             row.offset,
             row.device_major(),
             row.device_minor(),

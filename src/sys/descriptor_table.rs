@@ -23,29 +23,47 @@ use kernel::{
 pub(crate) struct CpuIdtr {
     /// The register.
     pub(crate) idtr: Idtr,
-    /// The CPU has VMX: VM exits leave a limit of 0xffff.
+    /// The CPU has VMX: VM exits may have left a limit of 0xffff.
     pub(crate) vmx: bool,
+    /// VMX is in use: VM exits load the base that KVM knows.
+    pub(crate) vmx_on: bool,
     /// It is a KVM guest's, with async page faults on.
     pub(crate) async_page_faults: bool,
 }
 
-/// Reads the IDTR of a CPU, on that CPU.
+impl CpuIdtr {
+    fn new(raw: &bindings::trapscope_idtr) -> Self {
+        Self {
+            idtr: Idtr {
+                base: raw.base,
+                limit: raw.limit,
+            },
+            vmx: raw.vmx,
+            vmx_on: raw.vmx_on,
+            async_page_faults: raw.async_pf,
+        }
+    }
+}
+
+/// Reads the IDTR of a CPU, on that CPU; zeros under Xen PV.
 ///
-/// Fails with `ENXIO` if it is offline. Sleeps not, but interrupts must be on.
+/// Fails with `ENXIO` if it is offline. Does not sleep, but interrupts must be
+/// on.
 ///
 /// Source: SDM Vol. 2B, "SIDT".
 pub(crate) fn read_idtr(cpu: u32) -> Result<CpuIdtr> {
     let mut raw = bindings::trapscope_idtr::default();
     // SAFETY: `raw` is valid for writes, and the call waits for that CPU.
     to_result(unsafe { bindings::trapscope_read_idtr(cpu, &mut raw) })?;
-    Ok(CpuIdtr {
-        idtr: Idtr {
-            base: raw.base,
-            limit: raw.limit,
-        },
-        vmx: raw.vmx,
-        async_page_faults: raw.async_pf,
-    })
+    Ok(CpuIdtr::new(&raw))
+}
+
+/// Reads the IDTR of this CPU. From any context; preemption is off.
+pub(super) fn read_own_idtr() -> CpuIdtr {
+    let mut raw = bindings::trapscope_idtr::default();
+    // SAFETY: `raw` is valid for writes.
+    unsafe { bindings::trapscope_read_own_idtr(&mut raw) };
+    CpuIdtr::new(&raw)
 }
 
 /// Reads one gate of a table; `None` if there is no memory, or no kernel
@@ -75,4 +93,10 @@ pub(crate) fn fred() -> bool {
 pub(crate) fn xen_pv() -> bool {
     // SAFETY: No preconditions.
     unsafe { bindings::trapscope_xen_pv() }
+}
+
+/// Tells whether user mode has page tables of its own (KPTI).
+pub(crate) fn page_table_isolation() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { bindings::trapscope_page_table_isolation() }
 }

@@ -92,23 +92,65 @@ same_values! {
 }
 
 /// The arguments of `handle_mm_fault()`.
-pub(crate) struct FaultEntry<'a> {
+///
+/// # Invariants
+///
+/// The registers are those at its entry.
+#[derive(Clone, Copy)]
+pub(crate) struct FaultEntry<'a>(&'a Registers);
+
+impl<'a> FaultEntry<'a> {
     /// The mapping, whose lock or whose mm's lock is held.
-    pub(crate) vma: &'a Vma,
+    #[inline(always)]
+    pub(crate) fn vma(self) -> &'a Vma {
+        // SAFETY: The caller of the function holds a lock that keeps it.
+        unsafe { Vma::from_raw(self.0.argument(0) as *mut _) }
+    }
+
     /// The address, not rounded.
-    pub(crate) address: u64,
+    #[inline(always)]
+    pub(crate) fn address(self) -> u64 {
+        self.0.argument(1) as u64
+    }
+
     /// `FAULT_FLAG_*`.
-    pub(crate) flags: u32,
+    #[inline(always)]
+    pub(crate) fn flags(self) -> u32 {
+        self.0.argument(2) as u32
+    }
+
     /// Whether there are registers: not for GUP, KSM, HMM and the like.
-    pub(crate) has_registers: bool,
+    #[inline(always)]
+    pub(crate) fn has_registers(self) -> bool {
+        self.0.argument(3) != 0
+    }
 }
 
 /// The outcome of `handle_mm_fault()`.
+///
+/// # Invariants
+///
+/// The registers are those at its return, from a call for `vma`.
+#[derive(Clone, Copy)]
 pub(crate) struct FaultExit<'a> {
-    /// The mapping, if its lock is still held.
-    pub(crate) vma: Option<&'a Vma>,
+    registers: &'a Registers,
+    vma: *mut bindings::vm_area_struct,
+}
+
+impl<'a> FaultExit<'a> {
     /// `VM_FAULT_*`.
-    pub(crate) result: u32,
+    #[inline(always)]
+    pub(crate) fn result(self) -> u32 {
+        self.registers.return_value() as u32
+    }
+
+    /// The mapping, if its lock is still held.
+    pub(crate) fn vma(self) -> Option<&'a Vma> {
+        const UNLOCKED: u32 =
+            bindings::vm_fault_reason_VM_FAULT_RETRY | bindings::vm_fault_reason_VM_FAULT_COMPLETED;
+        // SAFETY: Unless one of these says otherwise, the lock is still held.
+        (self.result() & UNLOCKED == 0).then(|| unsafe { Vma::from_raw(self.vma) })
+    }
 }
 
 // SAFETY: vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long
@@ -117,42 +159,30 @@ unsafe impl Function for HandleMmFault {
     const SYMBOL: &'static CStr = c"handle_mm_fault";
     type Entry<'a> = FaultEntry<'a>;
 
-    #[inline]
+    #[inline(always)]
     unsafe fn entry<'a>(registers: &'a Registers) -> FaultEntry<'a> {
-        FaultEntry {
-            // SAFETY: The caller of the function holds a lock that keeps it.
-            vma: unsafe { Vma::from_raw(registers.argument(0) as *mut _) },
-            address: registers.argument(1) as u64,
-            flags: registers.argument(2) as u32,
-            has_registers: registers.argument(3) != 0,
-        }
+        // INVARIANT: By the caller.
+        FaultEntry(registers)
     }
 }
 
 // SAFETY: As above; VM_FAULT_RETRY and VM_FAULT_COMPLETED say that the lock
 // was dropped.
 unsafe impl Returns for HandleMmFault {
-    type Kept = NonNull<bindings::vm_area_struct>;
+    type Kept = *mut bindings::vm_area_struct;
     type Exit<'a> = FaultExit<'a>;
 
-    #[inline]
+    #[inline(always)]
     unsafe fn kept(registers: &Registers) -> Self::Kept {
-        NonNull::new(registers.argument(0) as *mut _).unwrap_or(NonNull::dangling())
+        registers.argument(0) as *mut _
     }
 
-    #[inline]
+    #[inline(always)]
     unsafe fn exit<'a>(registers: &'a Registers, kept: Self::Kept) -> FaultExit<'a> {
-        const UNLOCKED: u32 =
-            bindings::vm_fault_reason_VM_FAULT_RETRY | bindings::vm_fault_reason_VM_FAULT_COMPLETED;
-        let result = registers.return_value() as u32;
+        // INVARIANT: By the caller.
         FaultExit {
-            vma: if result & UNLOCKED == 0 {
-                // SAFETY: The lock is still held.
-                Some(unsafe { Vma::from_raw(kept.as_ptr()) })
-            } else {
-                None
-            },
-            result,
+            registers,
+            vma: kept,
         }
     }
 }
@@ -279,6 +309,8 @@ unsafe impl Returns for ExpandDownwards {
 
 /// A fault that handle_mm_fault() does not get, or that it failed.
 pub(crate) struct BadArea {
+    /// Whether it was user mode that faulted.
+    pub(crate) user_mode: bool,
     /// The address, not rounded.
     pub(crate) address: u64,
     /// The #PF error code.
@@ -287,8 +319,15 @@ pub(crate) struct BadArea {
 
 impl BadArea {
     /// Reads the arguments that both functions below begin with.
-    fn of(registers: &Registers) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// The registers are those at the entry of one of them.
+    unsafe fn of(registers: &Registers) -> Self {
+        // SAFETY: By the caller, the first argument points at live registers.
+        let faulted = unsafe { Registers::from_raw(registers.argument(0) as *mut _) };
         Self {
+            user_mode: faulted.user_mode(),
             error_code: registers.argument(1) as u64,
             address: registers.argument(2) as u64,
         }
@@ -307,7 +346,8 @@ unsafe impl Function for BadAreaNosemaphore {
     type Entry<'a> = BadArea;
 
     unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
-        BadArea::of(registers)
+        // SAFETY: By the caller.
+        unsafe { BadArea::of(registers) }
     }
 }
 
@@ -323,6 +363,7 @@ unsafe impl Function for BadAreaAccessError {
     type Entry<'a> = BadArea;
 
     unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
-        BadArea::of(registers)
+        // SAFETY: By the caller.
+        unsafe { BadArea::of(registers) }
     }
 }

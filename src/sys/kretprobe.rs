@@ -15,9 +15,11 @@ use crate::{
     },
 };
 use core::{
+    marker::PhantomData,
     mem::{
         align_of,
-        size_of, //
+        size_of,
+        MaybeUninit, //
     },
     pin::Pin, //
 };
@@ -60,11 +62,45 @@ impl Registers {
         }
     }
 
+    /// Tells whether they are user mode's: `user_mode()`.
+    pub(super) fn user_mode(&self) -> bool {
+        // SAFETY: Live registers (type invariant); all views of the word are
+        // valid for any bits.
+        unsafe { (*self.0.get()).__bindgen_anon_1.cs & 3 != 0 }
+    }
+
     /// Returns the value that a function returns.
     #[inline]
     pub(super) fn return_value(&self) -> usize {
         // SAFETY: Live registers (type invariant).
         unsafe { (*self.0.get()).ax }
+    }
+}
+
+/// Where the entry of a call leaves what its return needs.
+pub(crate) struct Room<'a, D>(&'a mut MaybeUninit<D>);
+
+/// What the entry of a call came to.
+///
+/// # Invariants
+///
+/// If it is true, the [`Room`] with this lifetime was filled.
+pub(crate) struct Entered<'a>(bool, PhantomData<fn(&'a ()) -> &'a ()>);
+
+impl<'a, D> Room<'a, D> {
+    /// Leaves the data for the return of this call.
+    #[inline(always)]
+    pub(crate) fn keep(self, data: D) -> Entered<'a> {
+        self.0.write(data);
+        // INVARIANT: Just filled. No two rooms share a lifetime, since handlers
+        // have to take any.
+        Entered(true, PhantomData)
+    }
+
+    /// Skips the call: its return will not be seen.
+    pub(crate) fn skip(self) -> Entered<'a> {
+        // INVARIANT: Nothing to hold.
+        Entered(false, PhantomData)
     }
 }
 
@@ -78,20 +114,24 @@ pub(crate) trait Handler: Sync {
 
     /// Called at the entry, on the task that called the function.
     ///
-    /// `None` skips this call: its return will not be seen. Preemption is off:
-    /// no sleeping, no allocation.
-    fn entered(&self, call: <Self::Target as Function>::Entry<'_>) -> Option<Self::Data>;
+    /// Preemption is off: no sleeping, no allocation.
+    fn entered<'a>(
+        &self,
+        call: <Self::Target as Function>::Entry<'_>,
+        room: Room<'a, Self::Data>,
+    ) -> Entered<'a>;
 
     /// Called at the return, on the same task, with what the entry kept.
     ///
     /// Preemption is off: no sleeping, no allocation.
-    fn returned(&self, call: <Self::Target as Returns>::Exit<'_>, data: Self::Data);
+    fn returned(&self, call: <Self::Target as Returns>::Exit<'_>, data: &Self::Data);
 }
 
 /// What lies in a kretprobe instance between entry and return.
+#[repr(C)]
 struct Kept<H: Handler> {
     arguments: <H::Target as Returns>::Kept,
-    data: H::Data,
+    data: MaybeUninit<H::Data>,
 }
 
 /// A registered kretprobe.
@@ -209,17 +249,15 @@ unsafe extern "C" fn entered<H: Handler>(
     let arguments = unsafe { H::Target::kept(registers) };
     // SAFETY: As above.
     let call = unsafe { H::Target::entry(registers) };
-    let Some(data) = this.handler.entered(call) else {
-        return 1;
-    };
     // SAFETY: The instance has `data_size` bytes of room, aligned by the check
-    // in `Kretprobe::new()`.
-    unsafe {
-        (&raw mut (*instance).data)
-            .cast::<Kept<H>>()
-            .write(Kept { arguments, data })
-    };
-    0
+    // in `Kretprobe::new()`, and is this call's alone.
+    let kept = unsafe { &mut *(&raw mut (*instance).data).cast::<MaybeUninit<Kept<H>>>() };
+    let kept = kept.write(Kept {
+        arguments,
+        data: MaybeUninit::uninit(),
+    });
+    let Entered(seen, _) = this.handler.entered(call, Room(&mut kept.data));
+    c_int::from(!seen)
 }
 
 /// # Safety
@@ -231,13 +269,17 @@ unsafe extern "C" fn returned<H: Handler>(
 ) -> c_int {
     // SAFETY: Called for the probe of a registered `Kretprobe<H>`.
     let this = unsafe { owner::<H>(instance) };
-    // SAFETY: The entry handler wrote this, or this call would not be.
-    let kept = unsafe { (&raw const (*instance).data).cast::<Kept<H>>().read() };
+    // SAFETY: The entry handler wrote this, or this call would not be; the
+    // instance is this call's alone.
+    let kept = unsafe { &*(&raw const (*instance).data).cast::<Kept<H>>() };
     // SAFETY: The C side passes live registers.
     let registers = unsafe { Registers::from_raw(regs) };
     // SAFETY: They are those at the return of the call that `kept` is of.
     let call = unsafe { H::Target::exit(registers, kept.arguments) };
-    this.handler.returned(call, kept.data);
+    // SAFETY: The entry handler filled it, or this call would not be
+    // (invariant of `Entered`).
+    let data = unsafe { kept.data.assume_init_ref() };
+    this.handler.returned(call, data);
     0
 }
 
@@ -296,10 +338,10 @@ mod tests {
     impl Handler for Unseen {
         type Target = Nowhere;
         type Data = ();
-        fn entered(&self, (): ()) -> Option<()> {
-            None
+        fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
+            room.skip()
         }
-        fn returned(&self, (): (), (): ()) {}
+        fn returned(&self, (): (), (): &()) {}
     }
 
     /// Keeps the argument and the length that was returned.
@@ -308,12 +350,12 @@ mod tests {
     impl Handler for Spy {
         type Target = SprintSymbol;
         type Data = u64;
-        fn entered(&self, address: usize) -> Option<u64> {
-            Some(address as u64)
+        fn entered<'a>(&self, address: usize, room: Room<'a, u64>) -> Entered<'a> {
+            room.keep(address as u64)
         }
-        fn returned(&self, (kept, length): (usize, usize), address: u64) {
-            if kept as u64 == address {
-                self.0[0].store(address, Ordering::Relaxed);
+        fn returned(&self, (kept, length): (usize, usize), address: &u64) {
+            if kept as u64 == *address {
+                self.0[0].store(*address, Ordering::Relaxed);
                 self.0[1].store(length as u64, Ordering::Relaxed);
             }
         }

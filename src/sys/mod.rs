@@ -6,6 +6,7 @@
 
 pub(crate) mod atomic;
 pub(crate) mod clock;
+pub(crate) mod cpus;
 pub(crate) mod debugfs;
 pub(crate) mod descriptor_table;
 pub(crate) mod functions;
@@ -13,11 +14,15 @@ pub(crate) mod kernel_info;
 pub(crate) mod kernel_page;
 pub(crate) mod kprobe;
 pub(crate) mod kretprobe;
+pub(crate) mod notifier;
 pub(crate) mod page_table;
 pub(crate) mod per_cpu;
 pub(crate) mod rcu;
+pub(crate) mod read_only;
+pub(crate) mod second_idt;
 pub(crate) mod secrecy;
 pub(crate) mod symbol;
 pub(crate) mod task;
 pub(crate) mod tracepoint;
+pub(crate) mod vector_stubs;
 pub(crate) mod vma;

@@ -53,7 +53,7 @@ impl<const N: usize> PerCpuCounters<N> {
     ///
     /// From any context, NMI included: it is one instruction. An index that is
     /// out of range changes nothing. The counter wraps.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn increment(&self, index: usize) {
         if index >= N {
             return;

@@ -8,8 +8,8 @@ use crate::bindings;
 
 /// Tells whether kptr_restrict hides kernel addresses from the current task.
 ///
-/// The rule is that of /proc/kallsyms, for a task that may open a file of
-/// root's: 2 hides them, 1 does without CAP_SYSLOG. Task context.
+/// The rule is that of /proc/kallsyms: 2 hides them, and otherwise whoever has
+/// CAP_SYSLOG sees them. Task context.
 pub(crate) fn addresses_hidden() -> bool {
     // SAFETY: No preconditions in task context.
     unsafe { bindings::trapscope_addresses_hidden() }

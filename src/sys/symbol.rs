@@ -15,26 +15,20 @@ use crate::{
 /// KSYM_SYMBOL_LEN: what sprint_symbol() may write.
 const LENGTH: usize = bindings::TRAPSCOPE_SYMBOL_LEN as usize;
 
-/// The text that the kernel has for an address.
-pub(crate) struct SymbolText {
-    text: [u8; LENGTH],
-    length: usize,
-}
+/// Room for the text that the kernel has for an address.
+pub(crate) struct SymbolBuffer([u8; LENGTH]);
 
-impl SymbolText {
-    /// Looks an address up. May be called from any context.
-    pub(crate) fn of(address: u64) -> Self {
-        let mut text = [0; LENGTH];
-        // SAFETY: The buffer is as large as the kernel's rule wants it.
-        let length = unsafe { bindings::sprint_symbol(text.as_mut_ptr().cast(), address as usize) };
-        Self {
-            text,
-            length: usize::try_from(length).unwrap_or(0),
-        }
+impl SymbolBuffer {
+    /// Begins empty.
+    pub(crate) const fn new() -> Self {
+        Self([0; LENGTH])
     }
 
-    /// Returns the symbol, if there is one.
-    pub(crate) fn symbol(&self) -> Option<Symbol<'_>> {
-        symbol::parse(self.text.get(..self.length)?)
+    /// Looks the symbol of an address up, if there is one. From any context.
+    pub(crate) fn look_up(&mut self, address: u64) -> Option<Symbol<'_>> {
+        // SAFETY: The buffer is as large as the kernel's rule wants it.
+        let length =
+            unsafe { bindings::sprint_symbol(self.0.as_mut_ptr().cast(), address as usize) };
+        symbol::parse(self.0.get(..usize::try_from(length).ok()?)?)
     }
 }

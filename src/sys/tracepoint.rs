@@ -25,7 +25,7 @@ use kernel::{
 
 /// What runs when a page-fault exception arrives.
 ///
-/// Source: `exceptions:page_fault_user` and `exceptions:page_fault_kernel`.
+/// Source: `exceptions:page_fault_kernel`; all of the group have its arguments.
 pub(crate) trait ExceptionHandler: Sync {
     /// The tracepoint's name, without its group.
     const NAME: &'static CStr;
@@ -112,6 +112,13 @@ unsafe extern "C" fn raised<H: ExceptionHandler>(
     // SAFETY: The data is a pinned `Probe<H>`, whose drop waits for this.
     let this = unsafe { &*data.cast::<Probe<H>>() };
     this.handler.raised(address as u64, error_code as u64);
+}
+
+/// Tells whether anybody listens to a tracepoint; `None` if there is no such.
+/// Sleeps.
+pub(crate) fn is_on(name: &'static CStr) -> Option<bool> {
+    // SAFETY: A live tracepoint of the kernel.
+    find(name).map(|tracepoint| unsafe { bindings::trapscope_tracepoint_on(tracepoint.as_ptr()) })
 }
 
 /// What [`compare`] looks for, and what it found.

@@ -8,14 +8,10 @@ use crate::{
     bindings,
     decode::{
         classify::VmaTraits,
-        pte::{
-            self,
-            Format,
-            State, //
-        }, //
+        pte::Level, //
     },
     sys::{
-        page_table,
+        page_table::PageTables,
         task::Owner, //
     },
 };
@@ -119,11 +115,11 @@ impl Vma {
         (range.vm_start as u64, range.vm_end as u64)
     }
 
-    /// Returns the low 32 bits of `VM_*`: permissions are there.
+    /// Returns the `VM_*` bits; permissions are the low ones.
     #[inline]
-    pub(crate) fn flags(&self) -> u32 {
+    pub(crate) fn flags(&self) -> u64 {
         // SAFETY: Locked (type invariant).
-        unsafe { (*self.0.get()).__bindgen_anon_2.vm_flags as u32 }
+        unsafe { (*self.0.get()).__bindgen_anon_2.vm_flags as u64 }
     }
 
     #[inline]
@@ -149,7 +145,7 @@ impl Vma {
 
     /// Tells whether it is a stack that grows down.
     pub(crate) fn grows_down(&self) -> bool {
-        self.flags() & bindings::TRAPSCOPE_VM_GROWSDOWN != 0
+        self.flags() & u64::from(bindings::TRAPSCOPE_VM_GROWSDOWN) != 0
     }
 
     /// Tells whether other VMAs of the address space map a part of a range.
@@ -161,18 +157,26 @@ impl Vma {
     }
 
     /// Returns what matters for a fault.
-    #[inline]
+    ///
+    /// It stays the same as long as [`Self::flags`] and [`Self::identity`] do: the operations and
+    /// the kind of the file are settled before a mapping has its first fault.
     pub(crate) fn traits(&self) -> VmaTraits {
         // SAFETY: Locked (type invariant).
         VmaTraits::from_raw(unsafe { bindings::trapscope_vma_traits(self.0.get()) })
     }
 
-    /// Tells what an address is mapped to, without a lock: a hint.
-    #[inline]
-    pub(crate) fn mapped(&self, address: u64, format: &Format) -> State {
+    /// Returns the page table's entry for an address, without a lock: a hint.
+    ///
+    /// Called from a handler of a probe: preemption is off.
+    #[inline(always)]
+    pub(crate) fn entry(
+        &self,
+        address: u64,
+        traits: VmaTraits,
+        tables: &PageTables,
+    ) -> (u64, Level) {
         // SAFETY: The mm is live while its VMA is locked.
-        let (value, level) = unsafe { page_table::read(self.mm(), address) };
-        pte::decode(value, level, format)
+        unsafe { tables.entry(self.mm(), address, traits.is(VmaTraits::HUGETLB)) }
     }
 
     /// Tells whether the file's page for an address is in the page cache.

@@ -29,7 +29,7 @@ files_are() {
 	[ "$1" = "$2" ] || { diag "files: $1"; false; }
 }
 check "the files" files_are README status enable reset filter faults latency \
-	vmas processes kernel
+	vmas processes kernel idt
 
 modes_are() {
 	wanted=$1
@@ -148,7 +148,7 @@ vmas_rows() {
 			n = split(classes, list)
 			for (i = 1; i <= n; i++)
 				known[list[i]] = 1
-			# A row names nine classes; the faults of others are these.
+			# A row names seven classes; the faults of others are these.
 			known["unnamed"] = 1
 		}
 		/^#/ { next }
@@ -219,8 +219,7 @@ check "processes: hold what their rows hold" processes_add_up
 
 items="version kernel enabled filter
 hook:handle_mm_fault hook:vm_area_free hook:copy_vma hook:expand_downwards
-hook:bad_area_nosemaphore hook:bad_area_access_error
-hook:page_fault_user hook:page_fault_kernel
+hook:bad_area_nosemaphore hook:bad_area_access_error hook:page_fault_kernel
 missed unfinished in_flight filtered retry_links_dropped
 rows rows_used rows_free rows_live rows_evicted faults_evicted faults_without_row
 paths_used paths_dropped memory_bytes"

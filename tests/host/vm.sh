@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-vm-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 unset SMP MEM CPU APPEND
+status=-
 
 # vm ARGUMENT...: leaves $status, and its output in $work/out and $work/err
 vm() {

@@ -91,7 +91,7 @@ struct row {
 	unsigned long major;
 	unsigned long retries;
 	unsigned long classes[CLASS_COUNT];
-	/* Of classes beyond the nine that a row names. */
+	/* Of classes beyond the seven that a row names. */
 	unsigned long unnamed;
 	char comm[80];
 	char path[512];

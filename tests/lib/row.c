@@ -40,7 +40,7 @@ static void parse_classes(char *text, struct row *row)
 
 		ktap_need(colon != NULL, "no count in \"%s\"", pair);
 		*colon = '\0';
-		/* A row names nine classes; the faults of others are unnamed. */
+		/* A row names seven classes; the faults of others are unnamed. */
 		if (strcmp(pair, "unnamed"))
 			count = &row->classes[class_index(pair)];
 		*count += strtoul(colon + 1, NULL, 10);

@@ -5,7 +5,8 @@
 use super::{
     expected::agrees,
     gate::Gate,
-    Idtr, //
+    Place,
+    LIMIT, //
 };
 use crate::decode::symbol::Symbol;
 use core::fmt;
@@ -16,9 +17,6 @@ const PAGE_FAULT: u8 = 14;
 
 /// HYPERVISOR_CALLBACK_VECTOR.
 const HYPERVISOR_CALLBACK: u8 = 0xf3;
-
-/// The limit that Linux sets.
-const LIMIT: u16 = 0xfff;
 
 /// The limit that a VM exit sets (SDM Vol. 3C, "Loading Host Segment and Descriptor-Table
 /// Registers").
@@ -95,8 +93,10 @@ reasons! {
     IdtrReasons {
         /// The base is not as it was, or not where Linux 7.3 has its table.
         BASE = 0 "base",
+        /// The base maps another page than before, or none of the kernel's table.
+        PAGE = 1 "page",
         /// The limit is none that Linux 7.3 or a VM exit sets.
-        LIMIT = 1 "limit",
+        LIMIT = 2 "limit",
     }
 }
 
@@ -144,22 +144,37 @@ pub(crate) fn judge_gate(
     ])
 }
 
-/// Judges the IDTR of a CPU.
+/// Where the kernel's own table has to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Home {
+    /// CPU_ENTRY_AREA_RO_IDT, or the base of trapscope's own table.
+    pub(crate) base: u64,
+    /// The page that the base maps is the right one, as far as the image and kallsyms tell.
+    pub(crate) page_fits: bool,
+}
+
+/// Judges the IDTR of a CPU, and the page that its base maps.
 ///
-/// `vmx`: the CPU may have run virtual machines by VMX since its IDTR was set. `expected_base` is
-/// CPU_ENTRY_AREA_RO_IDT.
-/// Without a baseline the base is not compared with one.
+/// `vmx`: the CPU has VMX, so that it may have run virtual machines. Without a baseline nothing is
+/// compared with one. A page is only wrong where the base is right: elsewhere it is another anyway.
 pub(crate) fn judge_idtr(
-    baseline: Option<Idtr>,
-    live: Idtr,
+    baseline: Option<Place>,
+    live: Place,
     vmx: bool,
-    expected_base: u64,
+    home: Home,
 ) -> IdtrReasons {
-    let moved = baseline.is_some_and(|baseline| baseline.base != live.base);
-    let limit_fits = live.limit == LIMIT || vmx && live.limit == VM_EXIT_LIMIT;
+    let moved = baseline.is_some_and(|baseline| baseline.idtr.base != live.idtr.base);
+    let remapped = baseline.is_some_and(|baseline| baseline.page != live.page);
+    let misplaced = moved || live.idtr.base != home.base;
+    let limit = live.idtr.limit;
+    let limit_fits = limit == LIMIT || vmx && limit == VM_EXIT_LIMIT;
 
     IdtrReasons::of([
-        (moved || live.base != expected_base, IdtrReasons::BASE),
+        (misplaced, IdtrReasons::BASE),
+        (
+            !misplaced && (remapped || !home.page_fits),
+            IdtrReasons::PAGE,
+        ),
         (!limit_fits, IdtrReasons::LIMIT),
     ])
 }
@@ -167,7 +182,8 @@ pub(crate) fn judge_idtr(
 #[kunit_tests(trapscope_idt_check)]
 mod tests {
     use super::*;
-    use core::fmt::Write;
+    use crate::decode::idt::Idtr;
+    use crate::decode::printed::prints;
 
     const ADDRESS: u64 = 0xffff_ffff_8180_1240;
     const BASE: u64 = 0xffff_fe00_0000_0000;
@@ -196,20 +212,6 @@ mod tests {
     }
 
     /// Fails to format as soon as the text is not the expected one.
-    struct Expect<'a>(&'a str);
-
-    impl Write for Expect<'_> {
-        fn write_str(&mut self, s: &str) -> fmt::Result {
-            self.0 = self.0.strip_prefix(s).ok_or(fmt::Error)?;
-            Ok(())
-        }
-    }
-
-    fn prints(value: impl fmt::Display, expected: &str) -> bool {
-        let mut expect = Expect(expected);
-        write!(expect, "{value}").is_ok() && expect.0.is_empty()
-    }
-
     #[test]
     fn a_sound_gate() {
         let handler = kernels(b"asm_exc_page_fault");
@@ -342,14 +344,29 @@ mod tests {
         assert!(prints(GateReasons::ASYNC_PF, "async-pf"));
         assert!(prints(GateReasons::UNREADABLE, "unreadable"));
         assert!(prints(IdtrReasons::BASE, "base"));
+        assert!(prints(IdtrReasons::PAGE, "page"));
         assert!(prints(IdtrReasons::LIMIT, "limit"));
+    }
+
+    const PAGE: Option<u64> = Some(0xffff_ffff_82c5_e000);
+
+    const HOME: Home = Home {
+        base: BASE,
+        page_fits: true,
+    };
+
+    fn place(base: u64, limit: u16, page: Option<u64>) -> Place {
+        Place {
+            idtr: Idtr { base, limit },
+            page,
+        }
     }
 
     #[test]
     fn registers() {
         let judge = |before: (u64, u16), after: (u64, u16), vmx| {
-            let idtr = |(base, limit)| Idtr { base, limit };
-            judge_idtr(Some(idtr(before)), idtr(after), vmx, BASE)
+            let place = |(base, limit)| place(base, limit, PAGE);
+            judge_idtr(Some(place(before)), place(after), vmx, HOME)
         };
         let sound = (BASE, 0xfff);
         assert!(judge(sound, sound, false).is_empty());
@@ -376,11 +393,33 @@ mod tests {
 
     #[test]
     fn registers_without_a_baseline() {
-        let live = |base| Idtr { base, limit: 0xfff };
-        assert!(judge_idtr(None, live(BASE), false, BASE).is_empty());
+        let live = |base| place(base, 0xfff, PAGE);
+        assert!(judge_idtr(None, live(BASE), false, HOME).is_empty());
         assert_eq!(
-            judge_idtr(None, live(BASE + 0x1000), false, BASE),
+            judge_idtr(None, live(BASE + 0x1000), false, HOME),
             IdtrReasons::BASE
         );
+    }
+
+    #[test]
+    fn pages() {
+        let sound = place(BASE, 0xfff, PAGE);
+        let judge = |before, after, page_fits| {
+            judge_idtr(Some(before), after, false, Home { page_fits, ..HOME })
+        };
+        // Mapped elsewhere, to nothing, or wrong from the start.
+        for page in [Some(0xffff_8880_0123_4000), None] {
+            let remapped = place(BASE, 0xfff, page);
+            assert_eq!(judge(sound, remapped, true), IdtrReasons::PAGE);
+            assert_eq!(judge(remapped, remapped, false), IdtrReasons::PAGE);
+        }
+        assert_eq!(judge(sound, sound, false), IdtrReasons::PAGE);
+        // With another base it is another page anyway.
+        let moved = place(0xffff_8880_03e1_a000, 0xfff, Some(0xffff_8880_03e1_a000));
+        assert_eq!(judge(sound, moved, false), IdtrReasons::BASE);
+        assert!(prints(
+            judge(sound, place(BASE, 0, None), true),
+            "page,limit"
+        ));
     }
 }

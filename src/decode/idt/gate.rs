@@ -244,7 +244,7 @@ impl Gate {
 #[kunit_tests(trapscope_idt_gate)]
 mod tests {
     use super::*;
-    use core::fmt::Write;
+    use crate::decode::printed::prints;
 
     /// Gate 14 of a kernel that has its handler at 0xffffffff81801240.
     const PAGE_FAULT: [u8; 16] = [
@@ -291,20 +291,6 @@ mod tests {
     }
 
     /// Fails to format as soon as the text is not the expected one.
-    struct Expect<'a>(&'a str);
-
-    impl Write for Expect<'_> {
-        fn write_str(&mut self, s: &str) -> fmt::Result {
-            self.0 = self.0.strip_prefix(s).ok_or(fmt::Error)?;
-            Ok(())
-        }
-    }
-
-    fn prints(value: impl fmt::Display, expected: &str) -> bool {
-        let mut expect = Expect(expected);
-        write!(expect, "{value}").is_ok() && expect.0.is_empty()
-    }
-
     #[test]
     fn page_fault_gate() {
         let gate = Gate::decode(PAGE_FAULT);

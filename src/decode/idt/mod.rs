@@ -23,6 +23,9 @@ pub(crate) const GATES: usize = 256;
 /// Size of a gate in 64-bit mode.
 pub(crate) const GATE_BYTES: usize = 16;
 
+/// The limit that Linux sets: the last byte of [`GATES`] gates.
+pub(crate) const LIMIT: u16 = 0xfff;
+
 /// What SIDT stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Idtr {
@@ -30,6 +33,24 @@ pub(crate) struct Idtr {
     pub(crate) base: u64,
     /// Offset of the last byte of the table.
     pub(crate) limit: u16,
+}
+
+/// Where a CPU finds its table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    /// The register.
+    pub(crate) idtr: Idtr,
+    /// Where the page that the base maps lies in the kernel image, or else in the direct map.
+    pub(crate) page: Option<u64>,
+}
+
+impl Place {
+    /// Returns whether two CPUs find the same gates: a limit may go beyond them.
+    pub(crate) fn same_table(&self, other: &Self) -> bool {
+        self.idtr.base == other.idtr.base
+            && self.page == other.page
+            && gates_within(self.idtr.limit) == gates_within(other.idtr.limit)
+    }
 }
 
 /// Returns how many whole gates a table with this limit has, at most [`GATES`].
@@ -54,5 +75,20 @@ mod tests {
         assert_eq!(gates_within(0xfff), GATES);
         // What VM exits leave: no vector is above 255.
         assert_eq!(gates_within(0xffff), GATES);
+    }
+
+    #[test]
+    fn a_larger_limit_is_no_other_table() {
+        let place = |base, limit, page| Place {
+            idtr: Idtr { base, limit },
+            page,
+        };
+        let table = place(0x1000, LIMIT, Some(0x5000));
+        assert!(table.same_table(&table));
+        assert!(table.same_table(&place(0x1000, 0xffff, Some(0x5000))));
+        assert!(!table.same_table(&place(0x1000, 0x3ff, Some(0x5000))));
+        assert!(!table.same_table(&place(0x1000, LIMIT, Some(0x6000))));
+        assert!(!table.same_table(&place(0x1000, LIMIT, None)));
+        assert!(!table.same_table(&place(0x2000, LIMIT, Some(0x5000))));
     }
 }

@@ -4,11 +4,16 @@
 
 use super::Opened;
 use crate::{
-    decode::idt::Idtr,
+    decode::{
+        cpu_list::CpuList,
+        idt::Place, //
+    },
+    hook::vectors::VectorTrace,
     inspect::{
         check::{
             findings,
-            Finding, //
+            Finding,
+            Findings, //
         },
         idt::Baseline, //
     },
@@ -27,31 +32,53 @@ use kernel::{
 };
 
 /// The file.
-pub(crate) struct Check(pub(crate) Arc<Baseline>);
+pub(crate) struct Check {
+    pub(crate) baseline: Arc<Baseline>,
+    pub(crate) vectors: Arc<VectorTrace>,
+}
 
 /// What an opening keeps.
 pub(crate) struct Judged {
     opened: Opened,
-    findings: KVec<Finding>,
+    findings: Findings,
 }
 
 fn head(judged: &Judged, out: &mut Out<'_>) -> fmt::Result {
-    match (super::unused(), judged.findings.len()) {
+    match (super::unused(), judged.findings.list.len()) {
         (Some(reason), _) => writeln!(out, "not checked: {reason}")?,
         (None, 0) => out.write_str("OK\n")?,
         (None, count) => writeln!(out, "{count}")?,
     }
-    out.write_str("# what cpu vector reasons before after\n")
-}
-
-fn idtr(opened: &Opened, idtr: Option<Idtr>, out: &mut Out<'_>) -> fmt::Result {
-    match idtr {
-        Some(idtr) => write!(out, "{:#018x}:{:#06x}", opened.shown(idtr.base), idtr.limit),
-        None => out.write_str("-"),
+    out.write_str("# what cpu vector reasons before after\n")?;
+    match &*judged.opened.second {
+        [] => Ok(()),
+        cpus => {
+            let cpus = CpuList(cpus);
+            writeln!(
+                out,
+                "# CPU {cpus}: trapscope's own second table, see trace_idt"
+            )
+        }
     }
 }
 
-fn row(opened: &Opened, finding: &Finding, out: &mut Out<'_>) -> fmt::Result {
+fn place(opened: &Opened, place: Option<Place>, out: &mut Out<'_>) -> fmt::Result {
+    let Some(Place { idtr, page }) = place else {
+        return out.write_str("-");
+    };
+    write!(
+        out,
+        "{:#018x}:{:#06x}:",
+        opened.shown(idtr.base),
+        idtr.limit
+    )?;
+    match page {
+        Some(page) => write!(out, "{:#018x}", opened.shown(page)),
+        None => out.write_str("unmapped"),
+    }
+}
+
+fn row(judged: &Judged, finding: &Finding, out: &mut Out<'_>) -> fmt::Result {
     match finding {
         Finding::Idtr {
             cpu,
@@ -60,21 +87,23 @@ fn row(opened: &Opened, finding: &Finding, out: &mut Out<'_>) -> fmt::Result {
             after,
         } => {
             write!(out, "idtr {cpu} - {reasons} ")?;
-            idtr(opened, *before, out)?;
+            place(&judged.opened, *before, out)?;
             out.write_str(" ")?;
-            idtr(opened, Some(*after), out)?;
+            place(&judged.opened, Some(*after), out)?;
         }
         Finding::Gate {
-            cpu,
+            users,
             vector,
             reasons,
             before,
             after,
         } => {
-            write!(out, "gate {cpu} {vector} {reasons} ")?;
-            opened.gate(before.as_ref(), out)?;
+            let users = judged.findings.users.get(*users);
+            let cpus = CpuList(users.map_or(&[], |users| users));
+            write!(out, "gate {cpus} {vector} {reasons} ")?;
+            judged.opened.gate(before.as_ref(), out)?;
             out.write_str(" ")?;
-            opened.gate(after.as_ref(), out)?;
+            judged.opened.gate(after.as_ref(), out)?;
         }
     }
     out.write_str("\n")
@@ -86,23 +115,26 @@ impl File for Check {
     const WRITABLE: bool = false;
 
     fn open(&self) -> Result<Judged> {
-        let opened = Opened::now()?;
-        let findings = match super::unused() {
-            Some(_) => KVec::new(),
-            None => findings(&self.0, &opened.snapshot)?,
-        };
-        Ok(Judged { opened, findings })
+        self.vectors.with(|state| {
+            let on = state.on.as_ref();
+            let opened = Opened::now(on)?;
+            let findings = match super::unused() {
+                Some(_) => Findings::default(),
+                None => findings(&self.baseline, on, &opened.snapshot)?,
+            };
+            Ok(Judged { opened, findings })
+        })
     }
 
     fn records(&self, judged: &Judged) -> usize {
-        1 + judged.findings.len()
+        1 + judged.findings.list.len()
     }
 
     fn show(&self, judged: &Judged, record: usize, out: &mut Out<'_>) -> fmt::Result {
         match record.checked_sub(1) {
             None => head(judged, out),
-            Some(place) => match judged.findings.get(place) {
-                Some(finding) => row(&judged.opened, finding, out),
+            Some(place) => match judged.findings.list.get(place) {
+                Some(finding) => row(judged, finding, out),
                 None => Ok(()),
             },
         }

@@ -4,23 +4,28 @@
 
 use super::Opened;
 use crate::{
-    inspect::idt::Cpu,
-    sys::{
-        debugfs::{
-            File,
-            Out, //
-        },
-        kernel_page, //
+    hook::vectors::VectorTrace,
+    inspect::idt::{
+        Cpu,
+        Seen, //
+    },
+    present::text::symbol_at,
+    sys::debugfs::{
+        File,
+        Out, //
     },
 };
 use core::fmt::{
     self,
     Write, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// The file.
-pub(crate) struct Idtrs;
+pub(crate) struct Idtrs(pub(crate) Arc<VectorTrace>);
 
 fn head(out: &mut Out<'_>) -> fmt::Result {
     out.write_str("# cpu state base limit page same symbol\n")?;
@@ -31,28 +36,28 @@ fn head(out: &mut Out<'_>) -> fmt::Result {
 }
 
 fn row(opened: &Opened, cpu: &Cpu, out: &mut Out<'_>) -> fmt::Result {
-    let Some(idtr) = cpu.idtr.map(|cpu| cpu.idtr) else {
+    let Some(Seen { place, .. }) = cpu.seen else {
         return writeln!(out, "{} offline - - - - -", cpu.number);
     };
     let same = opened
         .snapshot
         .first()
-        .is_some_and(|(first, _)| first.idtr == idtr);
+        .is_some_and(|(first, _)| first.same_table(&place));
     write!(
         out,
         "{} online {:#018x} {:#06x} ",
         cpu.number,
-        opened.shown(idtr.base),
-        idtr.limit
+        opened.shown(place.idtr.base),
+        place.idtr.limit
     )?;
-    let page = kernel_page::behind(idtr.base);
-    match page {
+    match place.page {
         Some(page) => write!(out, "{:#018x}", opened.shown(page))?,
         None => out.write_str("unmapped")?,
     }
     out.write_str(if same { " yes " } else { " no " })?;
-    match page {
-        Some(page) => opened.symbol(page | idtr.base & 0xfff, " ", out)?,
+    match place.page {
+        _ if opened.second.contains(&cpu.number) => out.write_str("trace_idt+0x0 [trapscope]")?,
+        Some(page) => symbol_at(page | place.idtr.base & 0xfff, out)?,
         None => out.write_str("-")?,
     }
     out.write_str("\n")
@@ -64,7 +69,7 @@ impl File for Idtrs {
     const WRITABLE: bool = false;
 
     fn open(&self) -> Result<Opened> {
-        Opened::now()
+        self.0.with(|state| Opened::now(state.on.as_ref()))
     }
 
     fn records(&self, opened: &Opened) -> usize {

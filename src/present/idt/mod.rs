@@ -5,7 +5,7 @@
 mod check;
 mod idtr;
 mod raw;
-mod table;
+pub(super) mod table;
 
 pub(super) use check::Check;
 pub(super) use idtr::Idtrs;
@@ -13,16 +13,15 @@ pub(super) use raw::Raw;
 pub(super) use table::Gates;
 
 use crate::{
-    decode::{
-        idt::gate::Gate,
-        symbol::Symbol, //
-    },
+    decode::idt::gate::Gate,
+    hook::vectors::On,
     inspect::idt::Snapshot,
+    present::text::symbol,
     sys::{
         debugfs::Out,
         descriptor_table,
         secrecy,
-        symbol::SymbolText, //
+        symbol::SymbolBuffer, //
     },
 };
 use core::fmt::{
@@ -34,14 +33,25 @@ use kernel::prelude::*;
 /// What an opening of these files keeps.
 pub(crate) struct Opened {
     snapshot: Snapshot,
+    /// The CPUs that use trapscope's own second table.
+    second: KVVec<u32>,
     /// Whoever opened the file may not see addresses.
     hidden: bool,
 }
 
 impl Opened {
-    fn now() -> Result<Self> {
+    /// Looks at all CPUs. `on` is the second table, if it is switched on.
+    fn now(on: Option<&On>) -> Result<Self> {
+        let snapshot = Snapshot::take()?;
+        let mut second = KVVec::new();
+        for cpu in &snapshot.cpus {
+            if on.is_some_and(|on| on.uses(cpu)) {
+                second.push(cpu.number, GFP_KERNEL)?;
+            }
+        }
         Ok(Self {
-            snapshot: Snapshot::take()?,
+            snapshot,
+            second,
             hidden: secrecy::addresses_hidden(),
         })
     }
@@ -52,29 +62,6 @@ impl Opened {
             0
         } else {
             address
-        }
-    }
-
-    /// Writes `symbol+offset`, then the module after `before_module`, or what
-    /// stands for an address without a symbol.
-    fn symbol(&self, address: u64, before_module: &str, out: &mut Out<'_>) -> fmt::Result {
-        match SymbolText::of(address).symbol() {
-            Some(Symbol {
-                name,
-                offset,
-                module,
-            }) => {
-                out.bytes(name);
-                write!(out, "+{offset:#x}")?;
-                if let Some(module) = module {
-                    out.write_str(before_module)?;
-                    out.write_str("[")?;
-                    out.bytes(module);
-                    out.write_str("]")?;
-                }
-                Ok(())
-            }
-            None => out.write_str("-"),
         }
     }
 
@@ -92,10 +79,9 @@ impl Opened {
             gate.ist(),
             gate.selector()
         )?;
-        if SymbolText::of(gate.offset()).symbol().is_some() {
-            self.symbol(gate.offset(), "", out)
-        } else {
-            write!(out, "{:#018x}", self.shown(gate.offset()))
+        match SymbolBuffer::new().look_up(gate.offset()) {
+            Some(found) => symbol(Some(&found), "", out),
+            None => write!(out, "{:#018x}", self.shown(gate.offset())),
         }
     }
 }

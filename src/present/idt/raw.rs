@@ -3,15 +3,21 @@
 //! `idt/raw`: the bytes of the table.
 
 use super::Opened;
-use crate::sys::debugfs::{
-    File,
-    Out, //
+use crate::{
+    hook::vectors::VectorTrace,
+    sys::debugfs::{
+        File,
+        Out, //
+    },
 };
 use core::fmt;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// The file.
-pub(crate) struct Raw;
+pub(crate) struct Raw(pub(crate) Arc<VectorTrace>);
 
 impl File for Raw {
     type Opened = Opened;
@@ -20,7 +26,7 @@ impl File for Raw {
 
     /// Fails with `EPERM` where addresses are hidden: every gate holds one.
     fn open(&self) -> Result<Opened> {
-        let opened = Opened::now()?;
+        let opened = self.0.with(|state| Opened::now(state.on.as_ref()))?;
         if opened.hidden {
             return Err(EPERM);
         }

@@ -4,33 +4,52 @@
 
 use super::Opened;
 use crate::{
-    decode::idt::{
-        expected::stage_of,
-        gate::Gate,
-        vector,
-        GATES, //
+    decode::{
+        idt::{
+            expected::stage_of,
+            gate::Gate,
+            vector,
+            GATES, //
+        },
+        symbol::Symbol, //
     },
+    hook::vectors::VectorTrace,
+    present::text::symbol,
     sys::{
         debugfs::{
             File,
             Out, //
         },
-        symbol::SymbolText, //
+        symbol::SymbolBuffer, //
     },
 };
 use core::fmt::{
     self,
     Write, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// The file.
-pub(crate) struct Gates;
+pub(crate) struct Gates(pub(crate) Arc<VectorTrace>);
 
-fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fmt::Result {
-    let text = gate.map(|gate| SymbolText::of(gate.offset()));
-    let symbol = text.as_ref().and_then(SymbolText::symbol);
-    let stage = gate.and_then(|gate| stage_of(number, &gate, symbol.as_ref()));
+/// The columns that [`decoded`] writes.
+pub(crate) const DECODED: &str =
+    "# vector hex mnemonic name kind error_code type class dpl present \
+                                  ist stack selector stage";
+
+/// Writes what a vector is, and what its gate says but for the address; `handler`
+/// and its symbol are the kernel's, to which it leads in the end.
+pub(crate) fn decoded(
+    number: u8,
+    gate: Option<Gate>,
+    handler: u64,
+    symbol: Option<&Symbol<'_>>,
+    out: &mut Out<'_>,
+) -> fmt::Result {
+    let stage = gate.and_then(|gate| stage_of(number, &gate.with_offset(handler), symbol));
     write!(
         out,
         "{number} {number:#04x} {} {} {} {} ",
@@ -44,11 +63,11 @@ fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fm
         },
     )?;
     let Some(gate) = gate else {
-        return out.write_str("- - - - - - - - - unreadable\n");
+        return out.write_str("- - - - - - - -");
     };
     write!(
         out,
-        "{} {} {} {} {} {} {:#x} {} {:#018x} ",
+        "{} {} {} {} {} {} {:#x} {}",
         gate.gate_type(),
         gate.class().map_or("-", |class| class.name()),
         gate.dpl(),
@@ -57,9 +76,19 @@ fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fm
         gate.stack(),
         gate.selector(),
         stage.map_or("-", |stage| stage.name()),
-        opened.shown(gate.offset()),
-    )?;
-    opened.symbol(gate.offset(), " ", out)?;
+    )
+}
+
+fn row(opened: &Opened, number: u8, gate: Option<Gate>, out: &mut Out<'_>) -> fmt::Result {
+    let Some(handler) = gate.map(Gate::offset) else {
+        decoded(number, None, 0, None, out)?;
+        return out.write_str(" - unreadable\n");
+    };
+    let mut buffer = SymbolBuffer::new();
+    let found = buffer.look_up(handler);
+    decoded(number, gate, handler, found.as_ref(), out)?;
+    write!(out, " {:#018x} ", opened.shown(handler))?;
+    symbol(found.as_ref(), " ", out)?;
     out.write_str("\n")
 }
 
@@ -69,7 +98,7 @@ impl File for Gates {
     const WRITABLE: bool = false;
 
     fn open(&self) -> Result<Opened> {
-        Opened::now()
+        self.0.with(|state| Opened::now(state.on.as_ref()))
     }
 
     fn records(&self, _opened: &Opened) -> usize {
@@ -78,10 +107,7 @@ impl File for Gates {
 
     fn show(&self, opened: &Opened, record: usize, out: &mut Out<'_>) -> fmt::Result {
         let Some(number) = record.checked_sub(1).and_then(|n| u8::try_from(n).ok()) else {
-            return out.write_str(
-                "# vector hex mnemonic name kind error_code type class dpl present ist stack \
-                 selector stage address handler\n",
-            );
+            return writeln!(out, "{DECODED} address handler");
         };
         let gate = opened
             .snapshot
