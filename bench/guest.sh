@@ -4,12 +4,14 @@
 # What 'make bench' runs in the guest: the fault loops under each peer, then what else
 # docs/bench.md shows. Prints records for bench/report.awk:
 #
-#   loop PEER LOOP FAULTS LEAST MEAN     instructions of all faults of a repeat
-#   seen PEER FAULTS                     how many faults the peer itself reports
+#   loop PEER LOOP FAULTS LEAST ALL WHOLE   as bench/loops.c says
+#   loop PEER total FAULTS
+#   seen PEER FAULTS                  how many faults the peer itself reports
 #   failed PEER REASON
 #   rows PARAMETER BYTES                 memory_bytes in status
 #   read FILE LINES BYTES INSTRUCTIONS
 #   wait FILE LEAST MOST
+#   status ITEM VALUE                 of trapscope, after its loops
 #   version TOOL VERSION
 set -u
 
@@ -87,6 +89,9 @@ before=$(faults)
 under trapscope env
 echo "seen trapscope $(($(faults) - before))"
 apart trapscope storm-1 storm-60000
+echo "status faults_without_row $(item faults_without_row)"
+echo "status missed $(item missed)"
+echo 1 >$debug/reset
 say "reading vmas and smaps with 60,000 mappings"
 rm -f $work/result
 "$here/read" $work/result 60000 $debug/vmas /proc/self/smaps && sed 's/^/read /' $work/result
@@ -94,8 +99,6 @@ say "faults while vmas is read"
 rm -f $work/result
 "$here/wait" $work/result /proc/version && "$here/wait" $work/result $debug/vmas &&
 	sed 's/^/wait /' $work/result
-echo "status faults_without_row $(item faults_without_row)"
-echo "status missed $(item missed)"
 echo 0 >$debug/enable
 under disabled env
 rmmod trapscope
