@@ -5,7 +5,11 @@
 use crate::{
     account::{
         links::Link,
-        outside::Own,
+        outside::{
+            BadArea,
+            Event,
+            Own, //
+        },
         rows::RowRef,
         Accounts, //
     },
@@ -19,6 +23,7 @@ use crate::{
         flags::{
             FaultFlags,
             Manner,
+            Origin,
             VmFault, //
         },
         pte::{
@@ -42,7 +47,10 @@ use crate::{
             Room, //
         },
         page_table::PageTables,
-        task::TaskId, //
+        task::{
+            fault_signal_pending,
+            TaskId, //
+        }, //
     },
 };
 use kernel::{
@@ -55,9 +63,10 @@ use kernel::{
 pub(crate) enum Message {
     /// A stack grew for the fault that comes now.
     Grew,
-    /// An attempt has to be made again; its class stands for the fault.
+    /// An attempt has to be made again.
     Again {
-        class: Class,
+        /// The class that stands for the fault, whatever the next one is.
+        class: Option<Class>,
         /// It ran under the per-VMA lock.
         vma_lock: bool,
     },
@@ -69,6 +78,7 @@ impl Message {
     const GREW: u32 = 1 << 16;
     const FAILED: u32 = 1 << 17;
     const VMA_LOCK: u32 = 1 << 18;
+    const NO_CLASS: u32 = 0xffff;
 
     /// Returns the message as a number.
     pub(crate) fn pack(self) -> u32 {
@@ -76,7 +86,8 @@ impl Message {
             Self::Grew => Self::GREW,
             Self::Failed => Self::FAILED,
             Self::Again { class, vma_lock } => {
-                class.index() as u32 | if vma_lock { Self::VMA_LOCK } else { 0 }
+                class.map_or(Self::NO_CLASS, |class| class.index() as u32)
+                    | if vma_lock { Self::VMA_LOCK } else { 0 }
             }
         }
     }
@@ -85,12 +96,10 @@ impl Message {
     pub(crate) fn unpack(raw: u32) -> Self {
         match raw {
             Self::GREW => Self::Grew,
-            raw => match Class::from_index((raw & 0xffff) as usize) {
-                Some(class) if raw & Self::FAILED == 0 => Self::Again {
-                    class,
-                    vma_lock: raw & Self::VMA_LOCK != 0,
-                },
-                _ => Self::Failed,
+            raw if raw & Self::FAILED != 0 => Self::Failed,
+            raw => Self::Again {
+                class: Class::from_index((raw & Self::NO_CLASS) as usize),
+                vma_lock: raw & Self::VMA_LOCK != 0,
             },
         }
     }
@@ -101,6 +110,15 @@ pub(crate) struct Fault {
     accounts: Arc<Accounts>,
     tables: PageTables,
     clock: Stopwatch,
+}
+
+/// Tells from which mode an exception came; `None` if there was none.
+fn user_mode(manner: Manner) -> Option<bool> {
+    match manner.flags().origin(manner.has_registers()) {
+        Origin::User => Some(true),
+        Origin::Kernel => Some(false),
+        Origin::Remote => None,
+    }
 }
 
 /// In [`Call::before`]: none was.
@@ -170,17 +188,30 @@ impl Fault {
     fn again(&self, call: &Call, result: VmFault) {
         let class = classify::on_retry(call.hint, result, call.traits, call.page_cache);
         self.accounts.totals.retry(class);
+        if call.manner.flags().vma_lock() {
+            self.accounts.outside.own(Own::VmaLockRetry);
+        }
         self.accounts.rows.retry(call.row);
         let stands = if class.survives_retry() {
             Some(class)
         } else {
             call.carried
         };
-        if let Some(class) = stands {
+        let user_mode = user_mode(call.manner);
+        match user_mode {
+            Some(mode) if fault_signal_pending(mode) => {
+                let signal = Event::BadArea(BadArea::Signal);
+                self.accounts.outside.count(signal, mode);
+                return;
+            }
+            Some(mode) => self.accounts.outside.count(Event::Pending, mode),
+            None => (),
+        }
+        if stands.is_some() || user_mode.is_some() {
             self.link(
                 call,
                 Message::Again {
-                    class,
+                    class: stands,
                     vma_lock: call.manner.flags().vma_lock(),
                 },
             );
@@ -233,9 +264,10 @@ impl Fault {
         let rows = &self.accounts.rows;
         let counted = rows.complete(call.row, class, major)
             // The row went while the call ran: the mapping may have another now.
-            || exit
-                .vma()
-                .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
+            || call.row != RowRef::NONE
+                && exit
+                    .vma()
+                    .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
         if !counted {
             self.accounts.outside.own(Own::WithoutRow);
         }
@@ -333,6 +365,11 @@ impl Fault {
         }
         let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
         let message = self.linked(call, flags);
+        if let (Some(Message::Again { .. }), Some(mode)) =
+            (message, user_mode(Manner::new(flags, call.has_registers())))
+        {
+            accounts.outside.count(Event::Resumed, mode);
+        }
         let (row, traits) = if accounts.paused() {
             (RowRef::NONE, vma.traits())
         } else {
@@ -342,7 +379,7 @@ impl Fault {
         let state = self.tables.decode(entry);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
         let carried = match message {
-            Some(Message::Again { class, .. }) => Some(class),
+            Some(Message::Again { class, .. }) => class,
             _ => None,
         };
         let known = Known {
