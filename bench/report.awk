@@ -41,6 +41,7 @@ $1 == "wait" { wait_least[$2] = $3; wait_most[$2] = $4; next }
 $1 == "version" { version[$2] = $3; next }
 $1 == "status" { status[$2] = $3; next }
 $1 == "shared" { shared[$2] = $3; next }
+$1 == "same" { same[$2] = $3; next }
 
 END {
 	if (part == "costs")
@@ -191,7 +192,8 @@ function goals(    ratio, per, vmas, smaps, most) {
 	growth("storm-60000", "60,000")
 	if ("module_lines" in shared)
 		goal("two CPUs, other VMAs: lines that trapscope has both of them write", "none",
-			shared["module_lines"] " lines", shared["module_lines"] == 0)
+			sprintf("%d lines (both in one mapping: %d)", shared["module_lines"], same["module_lines"]),
+			shared["module_lines"] == 0 && same["module_lines"] > 0)
 	else
 		goal("two CPUs, other VMAs: lines that trapscope has both of them write", "none", "bench/shared was not run", 0, "not shown")
 	per = (memory[131072] - memory[16384]) / (131072 - 16384)
