@@ -116,6 +116,8 @@ function costs(    i, j, peer, loop, line, ratio) {
 }
 
 function notes(    i, peer, share) {
+	if (version["btf"] == "no")
+		print "- **Not complete**: measured on a kernel without BTF and BPF, which some of the peers need. `make bench` builds one that has them."
 	for (i = 1; i <= peer_count; i++) {
 		peer = peers[i]
 		if (peer in reason)
