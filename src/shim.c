@@ -369,15 +369,32 @@ void *trapscope_seq_private(struct seq_file *seq)
 	return seq->private;
 }
 
-/* For a file that seq_open() has opened. */
+/* For a file that trapscope_seq_open() has opened. */
 void *trapscope_open_private(struct file *file)
 {
 	return ((struct seq_file *)file->private_data)->private;
 }
 
-void trapscope_set_open_private(struct file *file, void *data)
+int trapscope_seq_open(struct file *file, const struct seq_operations *operations,
+		       void *data, size_t size)
 {
-	((struct seq_file *)file->private_data)->private = data;
+	char *buffer = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	struct seq_file *seq;
+	int error;
+
+	if (!buffer)
+		return -ENOMEM;
+	error = seq_open(file, operations);
+	if (error) {
+		kvfree(buffer);
+		return error;
+	}
+	seq = file->private_data;
+	seq->private = data;
+	/* As single_open_size() does; seq_release() frees it. */
+	seq->buf = buffer;
+	seq->size = size;
+	return 0;
 }
 
 unsigned long trapscope_copy_from_user(void *to, const void __user *from,

@@ -118,7 +118,8 @@ struct trapscope_task trapscope_current(void);
 void *trapscope_inode_private(struct inode *inode);
 void *trapscope_seq_private(struct seq_file *seq);
 void *trapscope_open_private(struct file *file);
-void trapscope_set_open_private(struct file *file, void *data);
+int trapscope_seq_open(struct file *file, const struct seq_operations *operations,
+		       void *data, size_t size);
 unsigned long trapscope_copy_from_user(void *to, const void __user *from,
 				       unsigned long size);
 bool trapscope_current_in_exec(void);

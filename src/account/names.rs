@@ -14,7 +14,13 @@ use core::mem::size_of;
 use kernel::prelude::*;
 
 /// Bytes of a name that are kept.
-pub(crate) const LENGTH: usize = 216;
+const LENGTH: usize = 216;
+
+/// A name, and what is behind it.
+pub(crate) type NameText = [u8; LENGTH];
+
+/// No name yet.
+pub(crate) const NO_TEXT: NameText = [0; LENGTH];
 
 const WORDS: usize = LENGTH / 8;
 
@@ -114,7 +120,7 @@ impl Names {
     ///
     /// The caller makes sure that the record was in use throughout, or throws
     /// the result away.
-    pub(crate) fn read(&self, index: u32, out: &mut [u8; LENGTH]) -> Option<usize> {
+    pub(crate) fn read(&self, index: u32, out: &mut NameText) -> Option<usize> {
         let name = self.records.get(index as usize)?;
         for (bytes, word) in out.chunks_exact_mut(8).zip(&name.text) {
             bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
@@ -176,7 +182,7 @@ impl Name {
     }
 
     fn write(&self, vma: &Vma, key: &[u64; 3]) {
-        let mut text = [0u8; LENGTH];
+        let mut text = NO_TEXT;
         let length = vma.name(&mut text);
         for (word, bytes) in self.text.iter().zip(text.chunks_exact(8)) {
             let bytes = bytes.try_into().unwrap_or_default();

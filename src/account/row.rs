@@ -3,7 +3,7 @@
 //! The row of one mapping.
 
 use super::names::{
-    self,
+    NameText,
     Names,
     NO_NAME, //
 };
@@ -89,6 +89,7 @@ pub(super) struct Row<'a> {
 }
 
 /// A copy of a row.
+#[derive(Default)]
 pub(crate) struct RowCopy {
     pub(crate) live: bool,
     pub(crate) pid: i32,
@@ -102,16 +103,17 @@ pub(crate) struct RowCopy {
     pub(crate) flags: u64,
     /// In bytes.
     pub(crate) offset: u64,
-    device: u32,
+    /// As `new_encode_dev()` has it.
+    pub(crate) device: u32,
     pub(crate) inode: u64,
     pub(crate) major: u64,
     pub(crate) retries: u64,
-    pub(crate) classes: [(Option<Class>, u64); CLASSES],
+    /// As [`Counts::classes`].
+    classes: [u64; CLASSES],
     /// Faults whose class is not named.
     pub(crate) unnamed: u64,
     pub(crate) kind: Kind,
-    pub(crate) name: [u8; names::LENGTH],
-    /// Bytes of `name`; `None` if there was no room for it.
+    /// The name's bytes; `None` if there was no room for it, or nobody asked.
     pub(crate) name_length: Option<usize>,
 }
 
@@ -130,16 +132,38 @@ impl RowCopy {
 
     /// Returns the name that the process has, or had when the mapping ended.
     pub(crate) fn comm(&self) -> Comm {
-        Owner::of_process(self.pid)
+        self.comm_of(&Owner::of_process(self.pid))
+    }
+
+    /// As [`Self::comm`], for who looked the process up already: it is the owner
+    /// that has this row's pid now.
+    pub(crate) fn comm_of(&self, owner: &Option<Owner>) -> Comm {
+        owner
             .filter(|owner| self.live && owner.started_ms() == self.started)
             .map_or(self.comm, |owner| owner.comm)
     }
 
+    /// Returns the words of the classes that are named: they fill up in order.
+    #[inline(always)]
+    fn named(&self) -> impl Iterator<Item = &u64> {
+        self.classes.iter().take_while(|word| **word != 0)
+    }
+
+    /// Returns the classes that are named, and their counts.
+    #[inline(always)]
+    pub(crate) fn classes(&self) -> impl Iterator<Item = (Class, u64)> + '_ {
+        self.named().filter_map(|word| {
+            let index = (word >> COUNT_BITS).checked_sub(1)?;
+            Some((Class::from_index(index as usize)?, word & COUNT_MASK))
+        })
+    }
+
     /// Returns the completed faults.
+    #[inline(always)]
     pub(crate) fn faults(&self) -> u64 {
-        self.classes
-            .iter()
-            .fold(self.unnamed, |sum, (_, count)| sum.wrapping_add(*count))
+        self.named().fold(self.unnamed, |sum, word| {
+            sum.wrapping_add(word & COUNT_MASK)
+        })
     }
 }
 
@@ -415,47 +439,43 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Copies the row out.
-    pub(super) fn read(self, live: bool, names: &Names) -> RowCopy {
-        let mut comm = Comm::default();
-        for (bytes, word) in comm.chunks_exact_mut(8).zip(&self.facts.comm) {
-            bytes.copy_from_slice(&load(word).to_le_bytes());
+    /// Copies the row out, and its name if there is a place for it.
+    #[inline(always)]
+    pub(super) fn read(
+        self,
+        live: bool,
+        names: &Names,
+        copy: &mut RowCopy,
+        name: Option<&mut NameText>,
+    ) {
+        let [first, second] = &self.facts.comm;
+        // In memory, the first byte of a name is the lowest of the first word.
+        let comm = u128::from(load(second)) << 64 | u128::from(load(first));
+        copy.comm = comm.to_le_bytes();
+        copy.live = live;
+        copy.pid = self.facts.pid.load(Ordering::Relaxed) as i32;
+        copy.started = self.facts.started.load(Ordering::Relaxed);
+        copy.ended = if live { 0 } else { self.ended_ns() };
+        copy.start = load(&self.facts.start);
+        copy.end = load(&self.facts.end);
+        copy.flags = load(&self.facts.flags);
+        copy.offset = load(&self.facts.offset) << 12;
+        copy.device = self.facts.device.load(Ordering::Relaxed);
+        copy.inode = load(&self.facts.inode);
+        copy.major = load(&self.facts.major);
+        copy.retries = load(&self.facts.retries);
+        for (copy, word) in copy.classes.iter_mut().zip(&self.counts.classes) {
+            *copy = load(word);
         }
-        let mut classes = [(None, 0); CLASSES];
-        for (copy, word) in classes.iter_mut().zip(&self.counts.classes) {
-            let word = load(word);
-            let class = ((word >> COUNT_BITS) as usize)
-                .checked_sub(1)
-                .and_then(Class::from_index);
-            *copy = (class, word & COUNT_MASK);
-        }
-        let kind = self.facts.traits.load(Ordering::Relaxed) >> KIND_SHIFT;
-        let mut name = [0; names::LENGTH];
-        RowCopy {
-            live,
-            pid: self.facts.pid.load(Ordering::Relaxed) as i32,
-            started: self.facts.started.load(Ordering::Relaxed),
-            comm,
-            ended: if live { 0 } else { self.ended_ns() },
-            start: load(&self.facts.start),
-            end: load(&self.facts.end),
-            flags: load(&self.facts.flags),
-            offset: load(&self.facts.offset) << 12,
-            device: self.facts.device.load(Ordering::Relaxed),
-            inode: load(&self.facts.inode),
-            major: load(&self.facts.major),
-            retries: load(&self.facts.retries),
-            classes,
-            unnamed: load(&self.counts.unnamed),
-            kind: match kind {
-                kind if kind == Kind::Heap as u32 => Kind::Heap,
-                kind if kind == Kind::Stack as u32 => Kind::Stack,
-                kind if kind == Kind::Named as u32 => Kind::Named,
-                _ => Kind::Anonymous,
-            },
-            name_length: names.read(self.facts.name.load(Ordering::Relaxed), &mut name),
-            name,
-        }
+        copy.unnamed = load(&self.counts.unnamed);
+        copy.kind = match self.facts.traits.load(Ordering::Relaxed) >> KIND_SHIFT {
+            kind if kind == Kind::Heap as u32 => Kind::Heap,
+            kind if kind == Kind::Stack as u32 => Kind::Stack,
+            kind if kind == Kind::Named as u32 => Kind::Named,
+            _ => Kind::Anonymous,
+        };
+        copy.name_length =
+            name.and_then(|name| names.read(self.facts.name.load(Ordering::Relaxed), name));
     }
 }
 
@@ -479,8 +499,10 @@ mod tests {
         }
     }
 
-    fn faults(row: Row<'_>) -> Result<u64> {
-        Ok(row.read(true, &Names::new(1)?).faults())
+    fn read(row: Row<'_>) -> Result<RowCopy> {
+        let mut copy = RowCopy::default();
+        row.read(true, &Names::new(1)?, &mut copy, None);
+        Ok(copy)
     }
 
     #[test]
@@ -491,10 +513,10 @@ mod tests {
             assert!(row.counts.count(Class::AnonAlloc));
         }
         assert!(row.counts.count(Class::AnonZero));
-        assert_eq!(faults(row)?, 4);
-        let copy = row.read(true, &Names::new(1)?);
-        assert!(copy.classes[0] == (Some(Class::AnonAlloc), 3));
-        assert!(copy.classes[1] == (Some(Class::AnonZero), 1));
+        assert_eq!(read(row)?.faults(), 4);
+        let copy = read(row)?;
+        let expected = [(Class::AnonAlloc, 3), (Class::AnonZero, 1)];
+        assert!(copy.classes().eq(expected));
         assert_eq!(copy.unnamed, 0);
         Ok(())
     }
@@ -506,7 +528,7 @@ mod tests {
         for class in Class::ALL {
             assert!(row.counts.count(class));
         }
-        assert_eq!(faults(row)?, Class::COUNT as u64);
+        assert_eq!(read(row)?.faults(), Class::COUNT as u64);
         let unnamed = row.counts.unnamed.load(Ordering::Relaxed);
         assert_eq!(unnamed, (Class::COUNT - CLASSES) as u64);
         Ok(())
@@ -520,11 +542,11 @@ mod tests {
         one.count_major();
         one.count_retry();
         two.take_over(one);
-        assert_eq!(faults(one)?, 0);
-        let copy = two.read(true, &Names::new(1)?);
+        assert_eq!(read(one)?.faults(), 0);
+        let copy = read(two)?;
         assert_eq!((copy.faults(), copy.major, copy.retries), (1, 1, 1));
         assert_eq!(two.empty(&Names::new(1)?), 1);
-        assert_eq!(faults(two)?, 0);
+        assert_eq!(read(two)?.faults(), 0);
         Ok(())
     }
 }

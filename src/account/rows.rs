@@ -12,7 +12,10 @@ use super::{
         Heirs,
         Note, //
     },
-    names::Names,
+    names::{
+        NameText,
+        Names, //
+    },
     row::{
         Counts,
         Facts,
@@ -27,6 +30,7 @@ use crate::{
     },
     sys::{
         atomic::{
+            fence,
             AtomicBool,
             AtomicU64,
             AtomicUsize,
@@ -653,21 +657,37 @@ impl Rows {
         self.places.len()
     }
 
-    /// Copies a row out; `None` for a place without one, or with one that
-    /// changes hands at this moment.
+    /// Copies a row out, without its name; `None` for a place without a row, or
+    /// with one that changes hands at this moment.
     pub(crate) fn read(&self, place: usize) -> Option<RowCopy> {
-        let (key, row) = self.at(place)?;
+        let mut copy = RowCopy::default();
+        self.read_to(place, &mut copy, None).then_some(copy)
+    }
+
+    /// As [`Self::read`], with the name, if the row has one of its own. Both are
+    /// of no use if it returns `false`.
+    #[inline(always)]
+    pub(crate) fn read_named(&self, place: usize, copy: &mut RowCopy, name: &mut NameText) -> bool {
+        self.read_to(place, copy, Some(name))
+    }
+
+    #[inline(always)]
+    fn read_to(&self, place: usize, copy: &mut RowCopy, name: Option<&mut NameText>) -> bool {
+        let Some((key, row)) = self.at(place) else {
+            return false;
+        };
         let key = key.load(Ordering::Acquire);
         if key == FREE || key & MAKING != 0 {
-            return None;
+            return false;
         }
         let generation = row.facts.generation();
         let live = !matches!(key, GONE | NOTED);
-        let copy = row.read(live, &self.names);
+        row.read(live, &self.names, copy, name);
+        fence(Ordering::Acquire);
         let changed = row.facts.generation() != generation;
         // What went on elsewhere has left nothing behind.
         let left = !live && row.is_empty();
-        (!changed && !left).then_some(copy)
+        !changed && !left
     }
 
     /// Returns how full the table is.

@@ -143,7 +143,45 @@ classes! {
     Failed Hwpoison = "hwpoison",
 }
 
+/// A name with room behind it: bytes of a number known beforehand are copied at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Padded {
+    /// The name, then NULs.
+    pub(crate) bytes: [u8; 16],
+    /// Bytes of the name.
+    pub(crate) length: usize,
+}
+
+impl Padded {
+    const fn new(name: &str) -> Self {
+        let mut bytes = [0; 16];
+        let mut length = 0;
+        // At compile time: a name that is too long does not compile.
+        while length < name.len() {
+            bytes[length] = name.as_bytes()[length];
+            length += 1;
+        }
+        Self { bytes, length }
+    }
+}
+
 impl Class {
+    /// Returns the name with room behind it.
+    #[inline]
+    pub(crate) fn padded_name(self) -> &'static Padded {
+        static NAMES: [Padded; Class::COUNT] = {
+            let mut names = [Padded::new(""); Class::COUNT];
+            let mut index = 0;
+            while index < Class::COUNT {
+                names[index] = Padded::new(Class::ALL[index].name());
+                index += 1;
+            }
+            names
+        };
+
+        &NAMES[self.index()]
+    }
+
     /// Returns the class with this index, counted as in [`Class::ALL`].
     #[inline]
     pub(crate) fn from_index(index: usize) -> Option<Class> {
@@ -199,6 +237,8 @@ mod tests {
                 .skip(position + 1)
                 .all(|c| c.name() != name));
             assert!(Family::ALL.iter().all(|f| f.name() != name));
+            let padded = class.padded_name();
+            assert_eq!(&padded.bytes[..padded.length], name.as_bytes());
         }
     }
 

@@ -2,7 +2,7 @@
 
 //! Columns of text: names and paths whose bytes must not break a table, and permissions.
 
-use core::fmt;
+use super::filter::COMM_LEN;
 use kernel::prelude::*;
 
 /// Which bytes are written as `\ooo`.
@@ -60,32 +60,94 @@ pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|&b| b == 0).next().unwrap_or_default()
 }
 
+/// The name of a task as a column between others.
+pub(crate) struct Word {
+    /// What it is the word for.
+    comm: [u8; COMM_LEN],
+    /// A blank, the word, a blank, and what is behind.
+    pub(crate) text: [u8; 4 * COMM_LEN + 2],
+    /// Bytes of these, without what is behind.
+    pub(crate) length: usize,
+}
+
+impl Word {
+    /// For no task: what it is the word for has no NUL at its end.
+    pub(crate) const NONE: Self = Self {
+        comm: [0xff; COMM_LEN],
+        text: [0; 4 * COMM_LEN + 2],
+        length: 0,
+    };
+
+    /// Escapes a name that is padded with NUL; an empty one is `-`.
+    pub(crate) fn of(comm: &[u8; COMM_LEN]) -> Self {
+        let mut word = Self {
+            comm: *comm,
+            ..Self::NONE
+        };
+        word.put(b" ");
+        let name = match until_nul(comm) {
+            b"" => b"-",
+            name => name,
+        };
+        for piece in Escaped(name, Set::Word).pieces() {
+            match piece {
+                Piece::Raw(bytes) => word.put(bytes),
+                Piece::Octal(byte) => word.put(&octal(byte)),
+            }
+        }
+        word.put(b" ");
+        word
+    }
+
+    /// A name has room for all its bytes escaped.
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(room) = self.text.get_mut(self.length..end) {
+            room.copy_from_slice(bytes);
+            self.length = end;
+        }
+    }
+
+    /// Tells whether this is the word for a name.
+    #[inline]
+    pub(crate) fn is_of(&self, comm: &[u8; COMM_LEN]) -> bool {
+        self.comm == *comm
+    }
+}
+
+/// Returns a byte as `\ooo`.
+pub(crate) fn octal(byte: u8) -> [u8; 4] {
+    [
+        b'\\',
+        b'0' + (byte >> 6),
+        b'0' + (byte >> 3 & 7),
+        b'0' + (byte & 7),
+    ]
+}
+
 /// The permissions of a VMA as in /proc/PID/maps, from its flags (VM_READ and so on of
 /// include/linux/mm.h).
 #[derive(Clone, Copy)]
 pub(crate) struct Perms(pub(crate) u64);
 
-impl fmt::Display for Perms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letters = [
-            (0x01, "r", "-"),
-            (0x02, "w", "-"),
-            (0x04, "x", "-"),
-            (0x80, "s", "p"),
-        ];
-        for (bit, set, clear) in letters {
-            f.write_str(if self.0 & bit != 0 { set } else { clear })?;
-        }
-        Ok(())
+impl Perms {
+    /// Returns the four letters.
+    #[inline(always)]
+    pub(crate) fn letters(self) -> [u8; 4] {
+        let letter = |bit, set, clear| if self.0 & bit != 0 { set } else { clear };
+        [
+            letter(0x01, b'r', b'-'),
+            letter(0x02, b'w', b'-'),
+            letter(0x04, b'x', b'-'),
+            letter(0x80, b's', b'p'),
+        ]
     }
 }
 
 #[kunit_tests(trapscope_escape)]
 mod tests {
     use super::*;
-    use crate::decode::printed::prints;
 
-    /// Fails to format as soon as the text is not the expected one.
     /// Tells whether the pieces, put together, are the expected text.
     fn gives(text: Escaped<'_>, mut expected: &[u8]) -> bool {
         for piece in text.pieces() {
@@ -147,11 +209,29 @@ mod tests {
     }
 
     #[test]
+    fn names_of_tasks() {
+        let word = |name: &[u8], expected: &[u8]| {
+            let mut comm = [0; COMM_LEN];
+            comm[..name.len()].copy_from_slice(name);
+            let word = Word::of(&comm);
+            word.is_of(&comm) && word.text.get(..word.length) == Some(expected)
+        };
+        assert!(word(b"", b"-"));
+        assert!(word(b"sh", b"sh"));
+        assert!(word(b"a b", b"a\\040b"));
+        assert!(word(
+            &[0xff; COMM_LEN],
+            &[*b"\\377"; COMM_LEN].as_flattened()
+        ));
+        assert!(!Word::of(b"0123456789abcdef").is_of(b"0123456789abcde\0"));
+    }
+
+    #[test]
     fn permissions() {
-        assert!(prints(Perms(0), "---p"));
-        assert!(prints(Perms(0x1 | 0x4 | 0x70), "r-xp"));
-        assert!(prints(Perms(0x3 | 0x80), "rw-s"));
+        assert_eq!(&Perms(0).letters(), b"---p");
+        assert_eq!(&Perms(0x1 | 0x4 | 0x70).letters(), b"r-xp");
+        assert_eq!(&Perms(0x3 | 0x80).letters(), b"rw-s");
         // VM_SHARED alone does not show: maps goes by VM_MAYSHARE.
-        assert!(prints(Perms(0x2 | 0x8), "-w-p"));
+        assert_eq!(&Perms(0x2 | 0x8).letters(), b"-w-p");
     }
 }

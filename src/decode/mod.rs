@@ -9,6 +9,7 @@
 pub(crate) mod class;
 pub(crate) mod classify;
 pub(crate) mod cpu_list;
+pub(crate) mod digits;
 pub(crate) mod error_code;
 pub(crate) mod escape;
 pub(crate) mod filter;

@@ -9,6 +9,7 @@ mod faults;
 mod idt;
 mod kernel;
 mod latency;
+mod line;
 mod processes;
 mod readme;
 mod status;

@@ -66,6 +66,9 @@ pub(crate) trait File: Send + Sync + 'static {
     /// Whether it can be written: mode 0600, else 0400.
     const WRITABLE: bool;
 
+    /// Bytes of text that are put together at a time, to begin with.
+    const BUFFER: usize = 4096;
+
     /// Called by open(2), whose errno an error is.
     fn open(&self) -> Result<Self::Opened>;
 
@@ -331,11 +334,22 @@ unsafe extern "C" fn open<F: File>(
         let node = unsafe { bindings::trapscope_inode_private(inode) }.cast::<Node<F>>();
         // SAFETY: As above.
         let opened = unsafe { &*node }.file.open()?;
-        let opening = KBox::new(Opening::<F> { node, opened }, GFP_KERNEL)?;
-        // SAFETY: The file is being opened; the table is static.
-        to_result(unsafe { bindings::seq_open(file, &Sequence::<F>::OPERATIONS) })?;
-        // SAFETY: seq_open() has succeeded.
-        unsafe { bindings::trapscope_set_open_private(file, KBox::into_raw(opening).cast()) };
+        let opening = KBox::into_raw(KBox::new(Opening::<F> { node, opened }, GFP_KERNEL)?);
+        // SAFETY: The file is being opened; the table is static, and so is the type
+        // that its functions expect.
+        let opened = to_result(unsafe {
+            bindings::trapscope_seq_open(
+                file,
+                &Sequence::<F>::OPERATIONS,
+                opening.cast(),
+                F::BUFFER,
+            )
+        });
+        if let Err(error) = opened {
+            // SAFETY: From `KBox::into_raw()` above, and the file has not got it.
+            drop(unsafe { KBox::from_raw(opening) });
+            return Err(error);
+        }
         Ok(0)
     })
 }

@@ -58,9 +58,10 @@ same_bits! {
 }
 
 /// What kind of name a mapping has.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Kind {
     /// None.
+    #[default]
     Anonymous,
     /// `[heap]`
     Heap,
