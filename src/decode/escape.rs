@@ -216,13 +216,12 @@ mod tests {
             let word = Word::of(&comm);
             word.is_of(&comm) && word.text.get(..word.length) == Some(expected)
         };
-        assert!(word(b"", b"-"));
-        assert!(word(b"sh", b"sh"));
-        assert!(word(b"a b", b"a\\040b"));
-        assert!(word(
-            &[0xff; COMM_LEN],
-            &[*b"\\377"; COMM_LEN].as_flattened()
-        ));
+        assert!(word(b"", b" - "));
+        assert!(word(b"sh", b" sh "));
+        assert!(word(b"a b", b" a\\040b "));
+        let long = Word::of(&[0xff; COMM_LEN]);
+        assert_eq!(long.length, long.text.len());
+        assert!(long.text.ends_with(b"\\377\\377 "));
         assert!(!Word::of(b"0123456789abcdef").is_of(b"0123456789abcde\0"));
     }
 
