@@ -1,9 +1,10 @@
 #!/usr/bin/awk -f
 # SPDX-License-Identifier: GPL-2.0
-# compare.awk -v ALL=FILE EXCEPTIONS side=1 WITHOUT side=2 WITH
+# compare.awk -v ALL=FILE [-v BOOKS=1] EXCEPTIONS side=1 WITHOUT side=2 WITH
 # Takes what results.awk made of both runs. Prints each test with the number of its cases by
 # result, without and with trapscope; below it the cases that differ, and the books that do
 # not agree. Ends in one line; status 1 if there was any of that. Every case goes to FILE.
+# With BOOKS=1 each test that was run WITH must have been followed by all books.
 
 BEGIN { FS = OFS = "\t" }
 
@@ -52,9 +53,12 @@ $1 == "test" {
 
 $1 == "books" {
 	books++
+	read[test]++
 	if ($4 == "failed")
 		wrong[test] = wrong[test] "    books: " $3 "\n"
 }
+
+$1 == "plan" { planned[test] = $3 }
 
 $1 == "note" { notes[test] = notes[test] "    books: " $3 "\n" }
 
@@ -82,6 +86,8 @@ END {
 		else
 			print test ": " of(test, 1) " without; " of(test, 2) " with"
 		printf "%s", text
+		if (BOOKS && had[test, "status", 2] != "left out" && (!planned[test] || read[test] != planned[test]))
+			wrong[test] = wrong[test] "    books: not all were read\n"
 		if (wrong[test] != "") {
 			disagree++
 			printf "%s%s", wrong[test], notes[test]

@@ -42,6 +42,8 @@ function add(kind, text,	result, name, times) {
 	sub(/^@books /, "")
 	if (/^(not )?ok [0-9]/)
 		add("books", $0)
+	else if (/^1\.\.[0-9]/)
+		print "plan", test, substr($0, 4), ""
 	else if (/^# /)
 		print "note", test, substr($0, 3), ""
 	next
