@@ -14,8 +14,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=/selftests/$suite
 report=/tmp/upstream-report
 export PATH="/bin:/usr/bin:$folder"
-# What the emulator may take for one test.
-seconds=1200
+# Less than the half hour without a word after which the whole guest counts as hung.
+seconds=1700
 cd "$folder" || exit 1
 
 # A module that is asked for would be loaded by a child of the kernel's.
