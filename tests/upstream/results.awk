@@ -24,6 +24,8 @@ function add(kind, text,	result, name, times) {
 		result = "unresolved"
 	name = text
 	sub(/^(not )?ok [0-9]* *(- )?/, "", name)
+	# Some name nothing but the reason why they are skipped.
+	sub(/^# *SKIP */, "", name)
 	sub(/ *# .*/, "", name)
 	gsub(/\t/, " ", name)
 	# What the tests print of addresses, times and process numbers is none of their name.
