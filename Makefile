@@ -9,6 +9,8 @@ help:
 #: make run        set up all that is needed, boot the kernel with trapscope, report
 #: make test       the same set-up, then the whole test suite
 #: make test-debug the guest's part of it on a kernel that checks itself
+#: make test-upstream  the kernel's own mm, x86 and ftrace tests, with it and without
+#: make test-bpf   beside BPF programs, on a kernel with BTF
 #: make soak       a million faults and a thousand rounds of loading
 #: make shell      a prompt in the guest, module loaded
 #: make bench      what a fault costs under trapscope and under its peers
@@ -35,6 +37,14 @@ test:
 test-debug:
 	@FLAVOUR=debug $(setup)/all.sh --all
 	@scripts/test --debug
+
+test-upstream:
+	@$(setup)/all.sh --upstream
+	@scripts/upstream
+
+test-bpf:
+	@FLAVOUR=bench $(setup)/all.sh
+	@scripts/test --bpf
 
 soak:
 	@$(setup)/all.sh
@@ -78,4 +88,4 @@ distclean:
 
 # Builds share the cache and lock it; one after the other reads better.
 .NOTPARALLEL:
-.PHONY: help run test test-debug soak shell bench bench-check packages kernel module tests clean distclean
+.PHONY: help run test test-debug test-upstream test-bpf soak shell bench bench-check packages kernel module tests clean distclean

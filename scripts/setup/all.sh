@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The whole set-up, in order; what is there already is left alone.
-#   --all   also what only 'make test' needs
+#   --all        also what only 'make test' needs
+#   --upstream   also what only 'make test-upstream' needs
 
 here=$(dirname -- "${BASH_SOURCE[0]}")
 set -e
@@ -10,7 +11,10 @@ set -e
 "$here/kernel.sh"
 "$here/module.sh"
 "$here/tests.sh"
-if [ "${1:-}" = --all ]; then
+case ${1:-} in
+--all)
 	"$here/tests-modules.sh"
 	"$here/bench.sh"
-fi
+	;;
+--upstream) "$here/selftests.sh" ;;
+esac

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Installs the Debian packages that are missing, or prints the command that does.
-#   --all   also what only 'make test' needs
+#   --all        also what only 'make test' needs
+#   --upstream   also what only 'make test-upstream' needs
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$setup/places.sh"
@@ -23,6 +24,11 @@ fi
 if [ "${1:-}" = --all ]; then
 	wanted+=(shellcheck)
 	[ -n "${RUSTC:-}" ] || wanted+=("${rust_test[@]}")
+fi
+
+# What the kernel's selftests are linked with, and the C library for their 32-bit half.
+if [ "${1:-}" = --upstream ]; then
+	wanted+=(gcc-multilib libcap-dev libnuma-dev)
 fi
 
 # The peers that trapscope is measured beside; pahole makes BTF for the kernel.

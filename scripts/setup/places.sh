@@ -151,4 +151,5 @@ find_outputs()
 	tests=$cache/tests-$(printf '%s\n' "$repo" | short_hash)
 	tests_modules=$cache/tests-modules-$key
 	bench=$cache/bench-$key
+	selftests=$cache/selftests-$key
 }

@@ -52,6 +52,19 @@ void ledger_open(void)
 	set_triggers(TRIGGER);
 }
 
+bool ledger_is_open(void)
+{
+	char path[128], text[1024];
+
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(path, sizeof(path), EVENTS "%s/trigger", events[i]);
+		if (!file_read(path, text, sizeof(text)) ||
+		    !strstr(text, TRIGGER))
+			return false;
+	}
+	return true;
+}
+
 /* Those that found no room in the histogram are events all the same. */
 static void take_hist(const char *line, void *data)
 {

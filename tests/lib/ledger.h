@@ -40,6 +40,9 @@ struct ledger {
 /* Starts the kernel's own count of exceptions; they end with the program. */
 void ledger_open(void);
 
+/* Whether that count is still there: others may put all events back. */
+bool ledger_is_open(void);
+
 /* Reads until no fault came between the first number and the last. */
 void ledger_read(struct ledger *ledger);
 

@@ -9,21 +9,31 @@
 #include "fault.h"
 #include "module.h"
 
-int module_insert(const char *parameters)
+int module_insert_file(const char *path, const char *parameters)
 {
-	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int error = 0;
 
-	ktap_need(fd >= 0, "open " MODULE);
+	ktap_need(fd >= 0, "open %s", path);
 	if (syscall(SYS_finit_module, fd, parameters, 0))
 		error = errno;
 	close(fd);
 	return error;
 }
 
+int module_remove_name(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? errno : 0;
+}
+
+int module_insert(const char *parameters)
+{
+	return module_insert_file(MODULE, parameters);
+}
+
 int module_remove(void)
 {
-	return syscall(SYS_delete_module, "trapscope", O_NONBLOCK) ? errno : 0;
+	return module_remove_name("trapscope");
 }
 
 void module_load(const char *parameters)

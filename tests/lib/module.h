@@ -11,6 +11,10 @@
 int module_insert(const char *parameters);
 int module_remove(void);
 
+/* The same for a module that only tests load. */
+int module_insert_file(const char *path, const char *parameters);
+int module_remove_name(const char *name);
+
 /* The same, where nothing may fail. */
 void module_load(const char *parameters);
 void module_unload(void);

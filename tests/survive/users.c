@@ -4,19 +4,19 @@
  * own means: whoever comes first or goes first, both see every call.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "fault.h"
 #include "module.h"
 
 #define TRACING		"/sys/kernel/tracing/"
 #define PROBED		"handle_mm_fault"
-#define PAGES		32
 
 static void trace(const char *file, const char *text)
 {
@@ -49,8 +49,9 @@ struct event {
 	const char *folder;
 };
 
-static void event_start(const struct event *event)
+static void event_start(const struct other *other)
 {
+	const struct event *event = other->data;
 	char text[128], path[128];
 
 	trace(event->definitions, event->line);
@@ -60,8 +61,9 @@ static void event_start(const struct event *event)
 	trace(path, text);
 }
 
-static void event_stop(const struct event *event)
+static void event_stop(const struct other *other)
 {
+	const struct event *event = other->data;
 	char text[128], path[128];
 
 	snprintf(path, sizeof(path), "events/%s/trigger", event->folder);
@@ -72,8 +74,9 @@ static void event_stop(const struct event *event)
 	trace(event->definitions, text);
 }
 
-static unsigned long event_count(const struct event *event)
+static unsigned long event_count(const struct other *other)
 {
+	const struct event *event = other->data;
 	char path[128], text[4096];
 	const char *hits;
 
@@ -85,8 +88,9 @@ static unsigned long event_count(const struct event *event)
 
 /* ---- tracers: the trace buffer has those of this process ---- */
 
-static void tracer_start(const char *tracer)
+static void tracer_start(const struct other *other)
 {
+	const char *tracer = other->data;
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
@@ -100,8 +104,10 @@ static void tracer_start(const char *tracer)
 	trace("current_tracer", tracer);
 }
 
-static void tracer_stop(const char *tracer)
+static void tracer_stop(const struct other *other)
 {
+	const char *tracer = other->data;
+
 	trace("current_tracer", "nop");
 	if (strcmp(tracer, "function") == 0) {
 		empty("set_ftrace_filter");
@@ -113,12 +119,13 @@ static void tracer_stop(const char *tracer)
 }
 
 /* Lines of the trace that are calls of the function. */
-static unsigned long tracer_count(void)
+static unsigned long tracer_count(const struct other *other)
 {
 	static char line[512];
 	unsigned long count = 0;
 	FILE *file = fopen(TRACING "trace", "r");
 
+	(void)other;
 	ktap_need(file != NULL, "open " TRACING "trace");
 	while (fgets(line, sizeof(line), file))
 		count += strstr(line, " " PROBED " <-") != NULL ||
@@ -128,164 +135,177 @@ static unsigned long tracer_count(void)
 	return count;
 }
 
+/* ---- tests/survive/direct, which counts those of this process ---- */
+
+#define DIRECT		"/lib/trapscope/direct.ko"
+#define PARAMETERS	"/sys/module/direct/parameters/"
+
+static void direct_start(const struct other *other)
+{
+	const char *kind = other->data;
+	char parameters[64];
+
+	snprintf(parameters, sizeof(parameters), "kind=%s pid=%d", kind,
+		 getpid());
+	errno = module_insert_file(DIRECT, parameters);
+	ktap_need(errno == 0, "insmod " DIRECT " %s", parameters);
+}
+
+static void direct_stop(const struct other *other)
+{
+	(void)other;
+	errno = module_remove_name("direct");
+	ktap_need(errno == 0, "rmmod direct");
+}
+
+static unsigned long direct_number(const char *name)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	ktap_need(file_read(path, text, sizeof(text)), "read %s", path);
+	return strtoul(text, NULL, 10);
+}
+
+/* What is replaced must come back, each time. */
+static unsigned long direct_count(const struct other *other)
+{
+	unsigned long calls = direct_number("calls");
+
+	if (strcmp(other->data, "replace") == 0) {
+		unsigned long returns = direct_number("returns");
+
+		ktap_check(returns == calls, "%lu calls, %lu returns", calls,
+			   returns);
+	}
+	return calls;
+}
+
 /* ---- who they are ---- */
 
-static const struct user {
-	const char *name;
-	const char *tracer;
-	struct event event;
-} users[] = {
-	{ "a kprobe event", NULL, { "kprobe_events",
-		"p:trapscope_u/entry " PROBED, "trapscope_u/entry" } },
-	{ "a kretprobe event", NULL, { "kprobe_events",
-		"r:trapscope_u/ret " PROBED, "trapscope_u/ret" } },
-	{ "an fprobe event", NULL, { "dynamic_events",
-		"f:trapscope_u/fentry " PROBED, "trapscope_u/fentry" } },
-	{ "an fprobe event at the return", NULL, { "dynamic_events",
-		"f:trapscope_u/fexit " PROBED "%return", "trapscope_u/fexit" } },
-	{ "the function tracer", "function", { 0 } },
-	{ "the function graph tracer", "function_graph", { 0 } },
+#define EVENT(its_name, its_definitions, its_line, its_folder)		\
+	{								\
+		.name = its_name,					\
+		.start = event_start,					\
+		.stop = event_stop,					\
+		.count = event_count,					\
+		.data = &(const struct event) {				\
+			its_definitions, its_line, its_folder },	\
+	}
+#define TRACER(its_name, tracer)					\
+	{ its_name, tracer_start, tracer_stop, tracer_count, tracer }
+#define DIRECT_KIND(its_name, kind)					\
+	{ its_name, direct_start, direct_stop, direct_count, kind }
+
+/* Up to GRAPH, all of them can be there at once. */
+enum { KPROBE, KRETPROBE, FENTRY, FEXIT, FUNCTION, GRAPH, CALL, REPLACE };
+
+static const struct other others[] = {
+	[KPROBE] = EVENT("a kprobe event", "kprobe_events",
+			 "p:trapscope_u/entry " PROBED, "trapscope_u/entry"),
+	[KRETPROBE] = EVENT("a kretprobe event", "kprobe_events",
+			    "r:trapscope_u/ret " PROBED, "trapscope_u/ret"),
+	[FENTRY] = EVENT("an fprobe event", "dynamic_events",
+			 "f:trapscope_u/fentry " PROBED, "trapscope_u/fentry"),
+	[FEXIT] = EVENT("an fprobe event at the return", "dynamic_events",
+			"f:trapscope_u/fexit " PROBED "%return",
+			"trapscope_u/fexit"),
+	[FUNCTION] = TRACER("the function tracer", "function"),
+	[GRAPH] = TRACER("the function graph tracer", "function_graph"),
+	[CALL] = DIRECT_KIND("a direct call", "call"),
+	[REPLACE] = DIRECT_KIND("a function in its place", "replace"),
 };
-
-static void start(const struct user *user)
-{
-	if (user->tracer)
-		tracer_start(user->tracer);
-	else
-		event_start(&user->event);
-}
-
-static void stop(const struct user *user)
-{
-	if (user->tracer)
-		tracer_stop(user->tracer);
-	else
-		event_stop(&user->event);
-}
-
-static unsigned long count(const struct user *user)
-{
-	return user->tracer ? tracer_count() : event_count(&user->event);
-}
-
-/* The same faults, seen by those that are there. */
-static void both_see(const struct user *user, bool trapscope, bool other,
-		     const char *when)
-{
-	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
-	unsigned long seen = other ? count(user) : 0;
-	unsigned long own = faults_class("anon-alloc", COMPLETED);
-
-	/* The first fault under the VMA lock may have to be made again. */
-	touch_write(area);
-	if (other)
-		seen = count(user);
-	own = faults_class("anon-alloc", COMPLETED);
-	write_pages(area + PAGE, PAGES - 1);
-	own = faults_class("anon-alloc", COMPLETED) - own;
-	if (other) {
-		unsigned long more = count(user) - seen;
-
-		ktap_check(more == PAGES - 1, "%s: %s saw %lu calls, not %lu",
-			   when, user->name, more, PAGES - 1UL);
-	}
-	if (trapscope)
-		ktap_check(own >= PAGES - 1, "%s, with %s: trapscope saw %lu",
-			   when, user->name, own);
-	else
-		ktap_check(own == 0, "%s: trapscope saw %lu, detached", when,
-			   own);
-	if (trapscope) {
-		struct row row;
-
-		ktap_check(rows_at(getpid(), area, true, &row) == 1 &&
-			   row.faults == PAGES,
-			   "%s, with %s: the row has %lu faults, not %d", when,
-			   user->name, row.faults, (int)PAGES);
-	}
-	area_free(area, PAGES * PAGE);
-}
-
-static void attach(bool on)
-{
-	ktap_need(file_write(TRAPSCOPE "/enable", on ? "1" : "0") == 0,
-		  "write to enable");
-}
-
-/* Each order of coming and going. */
-static void beside(const struct user *user)
-{
-	for (int order = 0; order < 4; order++) {
-		bool other_comes_first = order & 1;
-		bool other_goes_first = order & 2;
-
-		attach(!other_comes_first);
-		start(user);
-		if (other_comes_first) {
-			both_see(user, false, true, "before trapscope came");
-			attach(true);
-		}
-		both_see(user, true, true, "with both");
-		if (other_goes_first) {
-			stop(user);
-			both_see(user, true, false, "when the other is gone");
-			attach(false);
-		} else {
-			attach(false);
-			both_see(user, false, true, "when trapscope is gone");
-			stop(user);
-		}
-		attach(true);
-		both_see(user, true, false, "afterwards");
-	}
-}
 
 static void kprobe_event(void)
 {
-	beside(&users[0]);
+	beside(&others[KPROBE]);
 }
 
 static void kretprobe_event(void)
 {
-	beside(&users[1]);
+	beside(&others[KRETPROBE]);
 }
 
 static void fprobe_event(void)
 {
-	beside(&users[2]);
+	beside(&others[FENTRY]);
 }
 
 static void fprobe_return(void)
 {
-	beside(&users[3]);
+	beside(&others[FEXIT]);
 }
 
 static void function_tracer(void)
 {
-	beside(&users[4]);
+	beside(&others[FUNCTION]);
 }
 
 static void graph_tracer(void)
 {
-	beside(&users[5]);
+	beside(&others[GRAPH]);
 }
 
-/* Two events of each kind and the module, which comes and goes in between. */
-static void all_at_once(void)
+static bool direct_missing(void)
 {
-	for (size_t i = 0; i < 5; i++)
-		start(&users[i]);
+	if (access(DIRECT, R_OK) == 0)
+		return false;
+	ktap_skip("no " DIRECT ": scripts/setup/tests-modules.sh makes it");
+	return true;
+}
+
+static void direct_call(void)
+{
+	if (!direct_missing())
+		beside(&others[CALL]);
+}
+
+static void replaced(void)
+{
+	if (!direct_missing())
+		beside(&others[REPLACE]);
+}
+
+/* Events, tracer and @direct, which may be NULL; the module comes and goes in between. */
+static void all_of(const struct other *direct)
+{
+	for (size_t i = 0; i < GRAPH; i++)
+		others[i].start(&others[i]);
+	if (direct)
+		direct->start(direct);
 	module_unload();
 	module_load("");
-	for (size_t i = 0; i < 5; i++) {
-		both_see(&users[i], true, true, "with all");
-		stop(&users[i]);
+	for (size_t i = 0; i < GRAPH; i++) {
+		both_see(&others[i], true, true, "with all");
+		others[i].stop(&others[i]);
 	}
-	both_see(&users[0], true, false, "afterwards");
+	if (direct) {
+		both_see(direct, true, true, "with all");
+		direct->stop(direct);
+	}
+	both_see(&others[KPROBE], true, false, "afterwards");
+}
+
+static void all_at_once(void)
+{
+	all_of(NULL);
+}
+
+static void all_and_direct(void)
+{
+	if (!direct_missing())
+		all_of(&others[CALL]);
+}
+
+static void all_and_replaced(void)
+{
+	if (!direct_missing())
+		all_of(&others[REPLACE]);
 }
 
 static void put_back(void)
 {
+	module_remove_name("direct");
 	file_write(TRACING "current_tracer", "nop");
 	empty("set_ftrace_filter");
 	empty("set_graph_function");
@@ -303,7 +323,11 @@ static const struct ktap_case cases[] = {
 	{ "beside an fprobe event at the return", fprobe_return },
 	{ "beside the function tracer", function_tracer },
 	{ "beside the function graph tracer", graph_tracer },
-	{ "beside all of them, loaded when they are there", all_at_once },
+	{ "beside a direct call", direct_call },
+	{ "beside a function in its place, as livepatch has it", replaced },
+	{ "beside all events and the tracer, loaded when they are there", all_at_once },
+	{ "the same and a direct call", all_and_direct },
+	{ "the same and a function in its place", all_and_replaced },
 };
 
 int main(void)

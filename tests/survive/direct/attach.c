@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Gets into handle_mm_fault() by the other means that the kernel has for that, and counts
+ * the calls of one process, to test trapscope beside it.
+ *
+ *   insmod direct.ko kind=call pid=123
+ *
+ * kind=call: the function's head calls this module directly, as BPF programs have it.
+ * kind=replace: another function runs in its place, as livepatch has it, and calls it.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/atomic.h>
+#include <linux/delay.h>
+#include <linux/ftrace.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <asm/ibt.h>
+
+static char *kind = "call";
+module_param(kind, charp, 0400);
+MODULE_PARM_DESC(kind, "call or replace");
+
+static int pid;
+module_param(pid, int, 0400);
+MODULE_PARM_DESC(pid, "process whose calls are counted; it has one thread");
+
+static unsigned long calls;
+module_param(calls, ulong, 0400);
+MODULE_PARM_DESC(calls, "what was counted");
+
+static unsigned long returns;
+module_param(returns, ulong, 0400);
+MODULE_PARM_DESC(returns, "kind=replace: how many of the calls came back");
+
+/* How many are in replacement(), and so in the module. */
+static atomic_t inside = ATOMIC_INIT(0);
+
+void direct_entry(void);
+vm_fault_t direct_original(struct vm_area_struct *vma, unsigned long address,
+			   unsigned int flags, struct pt_regs *regs);
+void direct_seen(void);
+
+notrace void direct_seen(void)
+{
+	if (task_tgid_nr(current) == pid)
+		calls++;
+}
+
+static notrace vm_fault_t replacement(struct vm_area_struct *vma, unsigned long address,
+				      unsigned int flags, struct pt_regs *regs)
+{
+	vm_fault_t ret;
+
+	atomic_inc(&inside);
+	direct_seen();
+	ret = direct_original(vma, address, flags, regs);
+	if (task_tgid_nr(current) == pid)
+		returns++;
+	atomic_dec(&inside);
+	return ret;
+}
+
+static notrace void redirect(unsigned long ip, unsigned long parent_ip,
+			     struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)replacement);
+}
+
+/* Each has its own: the kernel writes into them what it made of the flags. */
+static struct ftrace_ops call_ops;
+static struct ftrace_ops replace_ops = {
+	.func = redirect,
+	.flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+};
+
+static bool replaces(void)
+{
+	return !strcmp(kind, "replace");
+}
+
+static int __init direct_init(void)
+{
+	struct ftrace_ops *ops = replaces() ? &replace_ops : &call_ops;
+	unsigned long head = (unsigned long)handle_mm_fault + ENDBR_INSN_SIZE;
+	int ret;
+
+	if (!replaces() && strcmp(kind, "call")) {
+		pr_err("kind=%s: give call or replace\n", kind);
+		return -EINVAL;
+	}
+	/* Not just the symbol: direct_original() has to know how long the head is. */
+	ret = ftrace_set_filter_ip(ops, head, 0, 0);
+	if (!ret)
+		ret = replaces() ? register_ftrace_function(ops) :
+				   register_ftrace_direct(ops, (unsigned long)direct_entry);
+	if (ret)
+		ftrace_free_filter(ops);
+	return ret;
+}
+module_init(direct_init);
+
+static void __exit direct_exit(void)
+{
+	if (replaces())
+		unregister_ftrace_function(&replace_ops);
+	else
+		unregister_ftrace_direct(&call_ops, (unsigned long)direct_entry, true);
+	/* Those on the way in, then those who sleep in the function, then on the way out. */
+	synchronize_rcu_tasks();
+	while (atomic_read(&inside))
+		msleep(20);
+	synchronize_rcu_tasks();
+}
+module_exit(direct_exit);
+
+MODULE_DESCRIPTION("Counts calls of handle_mm_fault() by a direct call or in its place");
+MODULE_LICENSE("GPL");
