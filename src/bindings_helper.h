@@ -15,6 +15,7 @@
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 
+#include "fault_events.h"
 #include "shim.h"
 
 /* mm_struct is opaque to bindgen: it is large, and this is all that matters. */

@@ -205,6 +205,25 @@ void trapscope_vma_backing(struct vm_area_struct *vma,
 	}
 }
 
+/* The caller holds the lock of the VMA or of its mm. */
+void trapscope_vma_tell(struct vm_area_struct *vma,
+			struct trapscope_fault_begin *out)
+{
+	struct trapscope_owner owner;
+
+	out->vma_start = vma->vm_start;
+	out->vma_end = vma->vm_end;
+	out->vm_flags = vma->vm_flags;
+	if (vma->vm_file) {
+		const struct inode *inode = file_user_inode(vma->vm_file);
+
+		out->dev = inode->i_sb->s_dev;
+		out->ino = inode->i_ino;
+	}
+	if (trapscope_mm_owner(vma->vm_mm, &owner))
+		out->tgid = owner.tgid;
+}
+
 /*
  * Writes the name into the buffer, and returns its length. A path that does
  * not fit is shortened to its last component, after ".../".

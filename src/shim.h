@@ -52,6 +52,34 @@ static const u32 TRAPSCOPE_VM_GROWSDOWN = 1U << 8;
 /* What sprint_symbol() may write. */
 static const u32 TRAPSCOPE_SYMBOL_LEN = KSYM_SYMBOL_LEN;
 
+/* What the event of a fault says of its begin, and of its mapping. */
+struct trapscope_fault_begin {
+	u64 ip;
+	u64 vma_start;
+	u64 vma_end;
+	u64 ino;
+	/* FAULT_FLAG_* */
+	u32 flags;
+	/* As the kernel has it: MAJOR(), MINOR(). */
+	u32 dev;
+	s32 tgid;
+	/* Attempts that ended in VM_FAULT_RETRY. */
+	u16 retries;
+	/* The lowest of VM_*. */
+	u8 vm_flags;
+};
+
+/* What the event of a fault says. */
+struct trapscope_fault {
+	struct trapscope_fault_begin begin;
+	u64 address;
+	u64 latency_ns;
+	/* VM_FAULT_* */
+	u32 result;
+	u8 class;
+	bool major;
+};
+
 /* Bits of trapscope_vma_traits(): those of VmaTraits in decode/classify.rs. */
 enum trapscope_vma_trait {
 	TRAPSCOPE_VMA_ANONYMOUS		= 1 << 0,
@@ -110,6 +138,8 @@ bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
 bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address);
 void trapscope_vma_backing(struct vm_area_struct *vma,
 			   struct trapscope_backing *out);
+void trapscope_vma_tell(struct vm_area_struct *vma,
+			struct trapscope_fault_begin *out);
 int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size);
 bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out);
 bool trapscope_process_owner(s32 pid, struct trapscope_owner *out);

@@ -39,8 +39,6 @@ pub(crate) enum Event {
     BadArea(BadArea),
 }
 
-const EVENTS: usize = Region::COUNT + BadArea::ALL.len();
-
 /// Error codes that can be told apart: each a combination of the known bits.
 const CODES: usize = 1 << error_code::BITS.len();
 
@@ -61,13 +59,32 @@ pub(crate) enum Own {
 
 /// The counters, per CPU.
 pub(crate) struct Outside {
-    events: PerCpuCounters<{ EVENTS * 2 }>,
+    events: PerCpuCounters<{ Event::COUNT * 2 }>,
     codes: PerCpuCounters<{ CODES * 2 }>,
     own: PerCpuCounters<4>,
 }
 
 impl Event {
-    fn index(self) -> usize {
+    /// Number of events.
+    pub(crate) const COUNT: usize = Region::COUNT + BadArea::ALL.len();
+
+    /// Their names, by [`Self::index`].
+    pub(crate) const NAMES: [&'static str; Self::COUNT] = {
+        let mut names = [""; Self::COUNT];
+        let mut i = 0;
+        while i < names.len() {
+            names[i] = if i < Region::COUNT {
+                Region::ALL[i].name()
+            } else {
+                BadArea::ALL[i - Region::COUNT].1
+            };
+            i += 1;
+        }
+        names
+    };
+
+    /// Returns a number below [`Self::COUNT`] that no other one has.
+    pub(crate) fn index(self) -> usize {
         match self {
             Self::Region(region) => region.index(),
             Self::BadArea(reason) => Region::COUNT + reason as usize,

@@ -2,7 +2,10 @@
 
 //! Faults that handle_mm_fault() does not get, where only they pass.
 
-use super::fault::Message;
+use super::{
+    fault::Message,
+    refused::refused, //
+};
 use crate::{
     account::{
         outside::{
@@ -60,9 +63,7 @@ impl kprobe::Handler for NoVma {
             // Those of kernel mode are counted where they are raised.
             if call.user_mode {
                 let region = region::region_of(call.address, &self.layout);
-                self.accounts
-                    .outside
-                    .refused(Event::Region(region), call.error_code, true);
+                refused(&self.accounts, Event::Region(region), &call);
             }
             return;
         }
@@ -79,9 +80,7 @@ impl kprobe::Handler for NoVma {
             }
             Reason::NoVma
         };
-        self.accounts
-            .outside
-            .refused(Event::BadArea(reason), call.error_code, call.user_mode);
+        refused(&self.accounts, Event::BadArea(reason), &call);
     }
 }
 
@@ -93,11 +92,7 @@ impl kprobe::Handler for NoAccess {
 
     fn entered(&self, call: BadArea) {
         if !self.0.paused() {
-            self.0.outside.refused(
-                Event::BadArea(Reason::Access),
-                call.error_code,
-                call.user_mode,
-            );
+            refused(&self.0, Event::BadArea(Reason::Access), &call);
         }
     }
 }

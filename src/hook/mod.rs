@@ -7,6 +7,7 @@ pub(crate) mod exception;
 pub(crate) mod fault;
 pub(crate) mod growth;
 pub(crate) mod life;
+mod refused;
 pub(crate) mod vectors;
 
 use crate::{

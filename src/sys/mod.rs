@@ -23,6 +23,7 @@ pub(crate) mod second_idt;
 pub(crate) mod secrecy;
 pub(crate) mod symbol;
 pub(crate) mod task;
+pub(crate) mod trace_event;
 pub(crate) mod tracepoint;
 pub(crate) mod vector_stubs;
 pub(crate) mod vma;
