@@ -126,7 +126,7 @@ const NO_FRAME: u64 = u64::MAX;
 /// written and read for each. With the arguments it has 64 bytes, for which it is
 /// packed.
 #[derive(Clone, Copy)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub(crate) struct Call {
     address: u64,
     mm: usize,
