@@ -9,6 +9,8 @@ help:
 #: make run        set up all that is needed, boot the kernel with trapscope, report
 #: make test       the same set-up, then the whole test suite
 #: make shell      a prompt in the guest, module loaded
+#: make bench      what a fault costs under trapscope and under its peers
+#: make bench-check  the same in short: fails if trapscope became dearer
 #: make packages   install the Debian packages that are missing
 #: make kernel     only fetch and build the kernel
 #: make module     only build the module (and the kernel before it)
@@ -32,6 +34,18 @@ shell:
 	@$(setup)/all.sh
 	@scripts/vm shell
 
+bench: export FLAVOUR := bench
+bench:
+	@$(setup)/packages.sh
+	@$(setup)/kernel.sh
+	@$(setup)/module.sh
+	@$(setup)/bench.sh
+	@bench/run
+
+bench-check: module
+	@$(setup)/bench.sh
+	@bench/check
+
 packages:
 	@$(setup)/packages.sh --all
 
@@ -54,4 +68,4 @@ distclean:
 
 # Builds share the cache and lock it; one after the other reads better.
 .NOTPARALLEL:
-.PHONY: help run test shell packages kernel module tests clean distclean
+.PHONY: help run test shell bench bench-check packages kernel module tests clean distclean

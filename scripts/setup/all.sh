@@ -10,4 +10,7 @@ set -e
 "$here/kernel.sh"
 "$here/module.sh"
 "$here/tests.sh"
-[ "${1:-}" != --all ] || "$here/tests-modules.sh"
+if [ "${1:-}" = --all ]; then
+	"$here/tests-modules.sh"
+	"$here/bench.sh"
+fi

@@ -25,6 +25,11 @@ if [ "${1:-}" = --all ]; then
 	[ -n "${RUSTC:-}" ] || wanted+=("${rust_test[@]}")
 fi
 
+# The peers that trapscope is measured beside; pahole makes BTF for the kernel.
+if [ "${FLAVOUR:-}" = bench ]; then
+	wanted+=(bpftrace linux-perf trace-cmd pahole)
+fi
+
 if ! command -v dpkg-query >/dev/null; then
 	say "this is not Debian: packages are not checked. What is needed, by Debian's names: ${wanted[*]}"
 	exit 0

@@ -150,4 +150,5 @@ find_outputs()
 	in_tree=$cache/in-tree-$key
 	tests=$cache/tests-$(printf '%s\n' "$repo" | short_hash)
 	tests_modules=$cache/tests-modules-$key
+	bench=$cache/bench-$key
 }
