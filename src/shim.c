@@ -146,7 +146,7 @@ static void path_identity(const struct path *path, u64 name[3])
 	name[2] = (unsigned long)path->mnt ^ rol64(parent->d_name.hash_len, 16);
 }
 
-static_assert(VM_GROWSDOWN == 1U << 8);
+static_assert(VM_GROWSDOWN == TRAPSCOPE_VM_GROWSDOWN);
 
 /* anon_vma_name() is not exported. */
 static struct anon_vma_name *vma_anon_name(struct vm_area_struct *vma)

@@ -37,6 +37,9 @@ pub(crate) const CLASSES: usize = 7;
 
 const KIND_SHIFT: u32 = 16;
 
+/// Attempts to change one count, while others change it too.
+const PATIENCE: u32 = 1000;
+
 const COUNT_BITS: u32 = 56;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
@@ -208,42 +211,38 @@ impl Counts {
     pub(super) fn count_first(&self, class: Class) -> bool {
         let tag = class.index() as u64 + 1;
         let [first, ..] = &self.classes;
-        if first.load(Ordering::Relaxed) >> COUNT_BITS != tag {
-            return false;
-        }
-        let before = first.fetch_add(1, Ordering::Relaxed);
-        if before >> COUNT_BITS != tag {
-            first.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
-        true
+        let word = first.load(Ordering::Relaxed);
+        // One step, since the row may change hands: an addition to be taken back
+        // could not be.
+        word >> COUNT_BITS == tag && step(first, word, word.wrapping_add(1)).is_ok()
     }
 
-    /// Adds one completed fault; `false` if the row changed hands meanwhile.
+    /// Adds one completed fault; `false` if others were always faster.
     pub(super) fn count(&self, class: Class) -> bool {
         let tag = (class.index() as u64 + 1) << COUNT_BITS;
         for slot in &self.classes {
             let mut word = slot.load(Ordering::Relaxed);
-            if word == 0 {
-                let claimed =
-                    slot.compare_exchange(0, tag | 1, Ordering::Relaxed, Ordering::Relaxed);
-                word = match claimed {
+            let mut tries = 0;
+            while word == 0 || word & !COUNT_MASK == tag {
+                match step(slot, word, (word | tag).wrapping_add(1)) {
                     Ok(_) => return true,
-                    Err(word) => word,
-                };
-            }
-            if word & !COUNT_MASK == tag {
-                let before = slot.fetch_add(1, Ordering::Relaxed);
-                if before & !COUNT_MASK != tag {
-                    slot.fetch_sub(1, Ordering::Relaxed);
+                    Err(now) => word = now,
+                }
+                tries += 1;
+                if tries == PATIENCE {
                     return false;
                 }
-                return true;
             }
         }
         self.unnamed.fetch_add(1, Ordering::Relaxed);
         true
     }
+}
+
+/// Changes a count, if it is still what it was.
+#[inline(always)]
+fn step(slot: &AtomicU64, from: u64, to: u64) -> Result<u64, u64> {
+    slot.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
 }
 
 impl<'a> Row<'a> {

@@ -65,7 +65,7 @@ const MAKING: usize = 2;
 const LEAVING: usize = GONE | MAKING;
 
 /// A row that was found, for as long as its place does not change hands.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RowRef {
     place: u32,
     generation: u32,
@@ -268,9 +268,15 @@ impl Rows {
     #[inline(always)]
     pub(crate) fn further_on(&self, vma: &Vma) -> Option<(RowRef, VmaTraits)> {
         let id = vma.id();
-        let is_its = |key: &AtomicUsize| key.load(Ordering::Relaxed) == id.raw();
-        let (place, _) = self.window(id).find(|(_, key)| is_its(key))?;
-        self.current_at(place, vma)
+        for (place, key) in self.window(id) {
+            match key.load(Ordering::Relaxed) {
+                key if key == id.raw() => return self.current_at(place, vma),
+                // None is behind a free place: see find().
+                FREE => return None,
+                _ => (),
+            }
+        }
+        None
     }
 
     #[inline(always)]
@@ -429,8 +435,12 @@ impl Rows {
 
     /// Ends a row; `to` is its new key, [`GONE`] or [`NOTED`].
     fn retire(&self, key: &AtomicUsize, row: Row<'_>, vma: VmaId, to: usize) {
-        row.end();
-        let _ = key.compare_exchange(vma.raw(), to, Ordering::Release, Ordering::Relaxed);
+        // Two may come for the same: the place may be another's after the first.
+        let mine = key.compare_exchange(vma.raw(), LEAVING, Ordering::AcqRel, Ordering::Relaxed);
+        if mine.is_ok() {
+            row.end();
+            key.store(to, Ordering::Release);
+        }
     }
 
     /// Returns the row, if its place has not changed hands.

@@ -283,9 +283,10 @@ impl Fault {
         let rows = &self.accounts.rows;
         let counted = rows.complete(call.row, class, major)
             // The row went while the call ran: the mapping may have another now.
-            || exit
-                .vma()
-                .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
+            || call.row != RowRef::NONE
+                && exit
+                    .vma()
+                    .is_some_and(|vma| rows.complete(rows.get(vma).0, class, major));
         if !counted {
             self.accounts.outside.own(Own::WithoutRow);
         }

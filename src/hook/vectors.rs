@@ -14,12 +14,16 @@ use crate::{
             Refusal, //
         },
     },
-    inspect::idt::Cpu,
+    inspect::{
+        check::page_fits,
+        idt::Cpu, //
+    },
     sys::{
         clock,
         cpus::CpusHeld,
         descriptor_table,
         kernel_info,
+        kernel_page,
         notifier::Listener,
         second_idt::{
             self,
@@ -176,10 +180,12 @@ fn switch_on(counts: &mut VectorCounts) -> Result<On, Refusal> {
     // A CPU on its way to or from a table would look like one that has another.
     let cpus = CpusHeld::new();
     let kernels = second_idt::kernels_base();
+    let (layout, _) = kernel_info::layout();
+    let own_page = page_fits(kernel_page::behind(kernels), &layout);
     each_cpu(|cpu, idtr| {
         if idtr.vmx_on {
             Err(Refusal::Vmx { cpu })
-        } else if idtr.idtr.base != kernels {
+        } else if idtr.idtr.base != kernels || !own_page {
             Err(Refusal::ForeignTable { cpu })
         } else if idtr.idtr.limit != LIMIT {
             Err(Refusal::Limit { cpu })

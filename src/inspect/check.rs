@@ -70,7 +70,10 @@ struct Group<'a> {
     seen: Seen,
     before: Option<Place>,
     known: Option<&'a Table>,
+    /// The second table, if they are on it.
     on: Option<&'a On>,
+    /// The same, if there is one at all: they may be on a copy of it.
+    stubs: Option<&'a On>,
 }
 
 impl Group<'_> {
@@ -84,8 +87,9 @@ impl Group<'_> {
 
 /// Compares a snapshot with the baseline, and with what Linux 7.3 has.
 ///
-/// On a CPU that uses the second table, `on`, that is what is looked for, and the
-/// kernel's handlers behind its stubs. Fails with `ENOMEM`. Sleeps.
+/// On a CPU that uses the second table, `on`, that is what is looked for. Of gates
+/// that lead to its stubs the kernel's handler behind them counts, in whatever
+/// table they are. Fails with `ENOMEM`. Sleeps.
 pub(crate) fn findings(baseline: &Baseline, on: Option<&On>, now: &Snapshot) -> Result<Findings> {
     let (layout, _) = kernel_info::layout();
     let mut findings = Findings::default();
@@ -99,6 +103,7 @@ pub(crate) fn findings(baseline: &Baseline, on: Option<&On>, now: &Snapshot) -> 
             before: known.map(|(place, _)| place),
             known: known.map(|(_, table)| table),
             on: on.filter(|on| on.uses(cpu)),
+            stubs: on,
         };
         idtr(&group, &layout, &mut findings)?;
         let known = groups.iter().position(|other| other.takes(&group));
@@ -120,7 +125,7 @@ pub(crate) fn findings(baseline: &Baseline, on: Option<&On>, now: &Snapshot) -> 
 }
 
 /// Tells whether a page can be that of the kernel's table.
-fn page_fits(page: Option<u64>, layout: &Layout) -> bool {
+pub(crate) fn page_fits(page: Option<u64>, layout: &Layout) -> bool {
     let mut buffer = SymbolBuffer::new();
     page.is_some_and(|page| {
         region_of(page, layout) == Region::KernelImage
@@ -174,7 +179,7 @@ fn gates(
     let mut buffer = SymbolBuffer::new();
     for (vector, gate) in (0..=u8::MAX).zip(table.all()) {
         let before = group.known.and_then(|known| known.gate(vector));
-        let after = gate.map(|gate| match group.on {
+        let after = gate.map(|gate| match group.stubs {
             Some(on) => on.behind(group.first, vector, gate),
             None => gate,
         });

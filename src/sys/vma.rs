@@ -84,11 +84,12 @@ pub(crate) struct Backing {
     pub(crate) name_key: [u64; 3],
 }
 
-/// A VMA whose lock, or whose mm's lock, is held.
+/// A VMA whose lock, or whose mm's lock, is held. It is only met in the handlers
+/// of probes.
 ///
 /// # Invariants
 ///
-/// The lock is held for as long as there is a reference.
+/// The lock is held for as long as there is a reference, and preemption is off.
 #[repr(transparent)]
 pub(crate) struct Vma(Opaque<bindings::vm_area_struct>);
 
@@ -165,9 +166,12 @@ impl Vma {
         VmaTraits::from_raw(unsafe { bindings::trapscope_vma_traits(self.0.get()) })
     }
 
-    /// Returns the page table's entry for an address, without a lock: a hint.
+    /// Returns the page table's entry for an address in the mapping, without a
+    /// lock: a hint.
     ///
-    /// Called from a handler of a probe: preemption is off.
+    /// `traits` are those of this VMA, as [`Self::traits`] tells them or its row,
+    /// which is compared with it: to read its flags again would take 21
+    /// instructions a fault.
     #[inline(always)]
     pub(crate) fn entry(
         &self,
@@ -175,8 +179,10 @@ impl Vma {
         traits: VmaTraits,
         tables: &PageTables,
     ) -> (u64, Level) {
-        // SAFETY: The mm is live while its VMA is locked.
-        unsafe { tables.entry(self.mm(), address, traits.is(VmaTraits::HUGETLB)) }
+        let hugetlb = traits.is(VmaTraits::HUGETLB);
+        // SAFETY: The mm is live while its VMA is locked, and preemption is off
+        // (type invariants); whether it is hugetlb's is known, by the caller.
+        unsafe { tables.entry(self.mm(), address, hugetlb) }
     }
 
     /// Tells whether the file's page for an address is in the page cache.

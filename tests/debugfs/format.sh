@@ -29,7 +29,7 @@ files_are() {
 	[ "$1" = "$2" ] || { diag "files: $1"; false; }
 }
 check "the files" files_are README status enable reset filter faults latency \
-	vmas processes kernel idt
+	vmas processes kernel idt trace_idt
 
 modes_are() {
 	wanted=$1

@@ -177,7 +177,7 @@ check_is() {
 	{
 		echo OK
 		echo "# what cpu vector reasons before after"
-		seq 0 $(($2 - 1)) | sed "s/.*/# CPU & uses trapscope's own second table, see trace_idt/"
+		echo "# CPU 0-$(($2 - 1)): trapscope's own second table, see trace_idt"
 	} | cmp - <(part check "$1/out") &&
 		[ "$(part status "$1/out" | grep -cE '^cpu:[0-9]+ trace_idt$')" -eq "$2" ]
 }

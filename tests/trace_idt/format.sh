@@ -134,10 +134,10 @@ keys() {
 	now=$(key irq_vectors:local_timer_entry)
 	echo 0 >/sys/kernel/tracing/events/irq_vectors/local_timer_entry/enable
 	[ "$now" = on ] && [ "$(key irq_vectors:local_timer_entry)" = off ] || return
-	# trapscope's own probes.
-	[ "$(key exceptions:page_fault_user)" = on ] || return
+	# trapscope's own probe.
+	[ "$(key exceptions:page_fault_kernel)" = on ] || return
 	echo 0 >"$trapscope/enable"
-	now=$(key exceptions:page_fault_user)
+	now=$(key exceptions:page_fault_kernel)
 	echo 1 >"$trapscope/enable"
 	[ "$now" = off ]
 }

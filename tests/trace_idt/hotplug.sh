@@ -101,7 +101,7 @@ look() {
 	until [ -e "$work/end" ]; do
 		cat "$trace/table" "$trace/counts" >/dev/null || echo "# can't read"
 		sed 2d "$trapscope/idt/check" |
-			grep -vxE "OK|# CPU [01] uses trapscope's own second table, see trace_idt" | sed 's/^/# check: /'
+			grep -vxE "OK|# CPU (0|1|0-1): trapscope's own second table, see trace_idt" | sed 's/^/# check: /'
 		grep -E '^(cpu:|refused)' "$trace/status" |
 			grep -vxE 'cpu:[01] (trace_idt|kernel|offline)|refused none' | sed 's/^/# /'
 		rounds=$((rounds + 1))

@@ -52,16 +52,22 @@ checked() {
 	return 1
 }
 
+# own_table CPUS: the line that names them
 own_table() {
-	echo "# CPU $1 uses trapscope's own second table, see trace_idt"
+	echo "# CPU $1: trapscope's own second table, see trace_idt"
 }
 
 # is_on: all says so
 is_on() {
 	[ "$(cat "$trace/enable")" = 1 ] || { diag "enable is not 1"; return 1; }
 	all_cpus trace_idt || return
-	is_on_cpus=$(sed -n 's/^cpu:\([0-9]*\) trace_idt$/\1/p' "$trace/status")
-	checked OK "$(for cpu in $is_on_cpus; do own_table "$cpu"; done)"
+	is_on_cpus=$(awk '/^cpu:/ && $2 == "trace_idt" {
+			sub("cpu:", "", $1)
+			if (cpus == "" || $1 != last + 1) { cpus = cpus end (cpus == "" ? "" : ",") $1; end = "" }
+			else end = "-" $1
+			last = $1
+		} END { print cpus end }' "$trace/status")
+	checked OK "$(own_table "$is_on_cpus")"
 }
 
 is_off() {

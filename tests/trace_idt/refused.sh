@@ -36,9 +36,9 @@ restore() {
 trap restore EXIT
 echo 0 >"$restrict"
 busy="Device or resource busy"
-own=0xfffffe0000000000
+own=0xfffffe0000000000:0x0fff:0x$(awk '$3 == "idt_table" { print $1 }' /proc/kallsyms)
 
-ktap_plan 23
+ktap_plan 24
 
 # ---- others' tables, before ----
 
@@ -67,11 +67,15 @@ for cpu in 0 1; do
 		base=same limit=65535
 done
 
+# The base is the kernel's, and the page behind it is not.
+check "another page behind the kernel's base: the same" refused 0 foreign-table \
+	"the table of CPU 0 is not the kernel's: see idt/check, and unload what changed it" base=remap
+
 # ---- others' tables, while it is on ----
 
-# base CPU: of its IDTR
-base() {
-	awk -v cpu="$1" '$1 == cpu { print $3 }' "$trapscope/idt/idtr"
+# place CPU: what its IDTR says
+place() {
+	awk -v cpu="$1" '$1 == cpu { print $3 ":" $4 ":" $5 }' "$trapscope/idt/idtr"
 }
 
 # foreign CPU PARAMETER...: a copy of the second table
@@ -85,7 +89,7 @@ foreign() {
 # The stubs behind the copy are nothing to tell: the base is, and what was altered.
 found() {
 	checked 2 "$(own_table "$((1 - $1))")" \
-		"idtr $1 - base $own:0x0fff $(base "$1"):0x0fff" "$2"
+		"idtr $1 - base $own $(place "$1")" "$2"
 }
 
 # altered CPU: one gate of it is altered
