@@ -16,7 +16,7 @@ has() {
 	command -v "$1" >/dev/null
 }
 has perf || has trace-cmd || has bpftrace ||
-	ktap_skip_all "neither perf, trace-cmd nor bpftrace is in the guest: bench/pack brings them"
+	ktap_skip_all "neither perf, trace-cmd nor bpftrace is in the guest: see docs/tests.md"
 
 work=$(mktemp -d)
 session=
