@@ -8,6 +8,8 @@ help:
 
 #: make run        set up all that is needed, boot the kernel with trapscope, report
 #: make test       the same set-up, then the whole test suite
+#: make test-debug the guest's part of it on a kernel that checks itself
+#: make soak       a million faults and a thousand rounds of loading
 #: make shell      a prompt in the guest, module loaded
 #: make bench      what a fault costs under trapscope and under its peers
 #: make bench-check  the same in short: fails if trapscope became dearer
@@ -29,6 +31,14 @@ run:
 test:
 	@$(setup)/all.sh --all
 	@scripts/test
+
+test-debug:
+	@FLAVOUR=debug $(setup)/all.sh --all
+	@scripts/test --debug
+
+soak:
+	@$(setup)/all.sh
+	@scripts/test --soak
 
 shell:
 	@$(setup)/all.sh
@@ -68,4 +78,4 @@ distclean:
 
 # Builds share the cache and lock it; one after the other reads better.
 .NOTPARALLEL:
-.PHONY: help run test shell bench bench-check packages kernel module tests clean distclean
+.PHONY: help run test test-debug soak shell bench bench-check packages kernel module tests clean distclean

@@ -33,6 +33,12 @@ failed() {
 	echo "failed $1 $2"
 }
 
+# What the log gives as reason: an error if it names one, else its last line.
+reason() {
+	grep -E 'ERROR|[Ee]rror:' $work/log | head -n 1 | cut -c 1-200 | grep . ||
+		grep -v '^$' $work/log | tail -n 1 | cut -c 1-200
+}
+
 # under PEER COMMAND...: the loops, started by a tool that follows a command; what it
 # prints goes to $work/log
 under() {
@@ -44,7 +50,7 @@ under() {
 		sed "s/^/loop $peer /" $work/result
 		return 0
 	fi
-	failed "$peer" "$(grep -v '^$' $work/log | tail -n 1 | cut -c 1-200)"
+	failed "$peer" "$(reason)"
 	return 1
 }
 
@@ -57,12 +63,14 @@ apart() {
 	sed "s/^/loop $peer /" $work/result
 }
 
-say "swap on zram, page by page, mappings without end"
+say "swap on zram, 70,000 mappings, the same addresses, files page by page"
 echo 96M >/sys/block/zram0/disksize
 mkswap /dev/zram0 >/dev/null
 swapon /dev/zram0
 echo 0 >/proc/sys/vm/page-cluster
 echo 70000 >/proc/sys/vm/max_map_count
+# The same addresses in each run: some kernel structures are of another shape otherwise.
+echo 0 >/proc/sys/kernel/randomize_va_space
 # A fault on a file maps one page.
 echo 4096 >/sys/kernel/debug/fault_around_bytes
 
@@ -117,6 +125,11 @@ done
 
 # ---- perf ----
 
+if [ -e /sys/kernel/btf/vmlinux ]; then
+	echo "version btf yes"
+else
+	echo "version btf no"
+fi
 echo "version perf $(perf --version 2>/dev/null | awk '{ print $NF }')"
 echo "version bpftrace $(bpftrace --version 2>/dev/null | awk '{ print $NF }')"
 echo "version trace-cmd $(trace-cmd --help 2>/dev/null | awk '/version/ { print $3; exit }')"

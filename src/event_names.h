@@ -47,10 +47,11 @@
 	{ 3, "vmemmap" }, \
 	{ 4, "kernel-image" }, \
 	{ 5, "cpu-entry-area" }, \
-	{ 6, "other" }, \
-	{ 7, "no-vma" }, \
-	{ 8, "access" }, \
-	{ 9, "atomic" }
+	{ 6, "vsyscall" }, \
+	{ 7, "other" }, \
+	{ 8, "no-vma" }, \
+	{ 9, "access" }, \
+	{ 10, "atomic" }
 
 #define TRAPSCOPE_ERROR_CODE_BITS \
 	{ 0x1, "protection" }, \

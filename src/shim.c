@@ -312,6 +312,12 @@ bool trapscope_pagefault_disabled(void)
 	return pagefault_disabled() || !current->mm || in_interrupt();
 }
 
+bool trapscope_fault_signal_pending(bool user_mode)
+{
+	return fatal_signal_pending(current) ||
+	       (user_mode && signal_pending(current));
+}
+
 void trapscope_layout(struct trapscope_layout *out)
 {
 	out->page_offset = PAGE_OFFSET;
@@ -608,6 +614,7 @@ void trapscope_unregister_sleep(struct notifier_block *block)
 	unregister_pm_notifier(block);
 }
 
+/* Each of these is followed by one of PM_POST_*, also if the machine did not sleep. */
 bool trapscope_is_before_sleep(unsigned long news)
 {
 	return news == PM_SUSPEND_PREPARE || news == PM_HIBERNATION_PREPARE ||

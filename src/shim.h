@@ -153,6 +153,7 @@ unsigned long trapscope_copy_from_user(void *to, const void __user *from,
 				       unsigned long size);
 bool trapscope_current_in_exec(void);
 bool trapscope_pagefault_disabled(void);
+bool trapscope_fault_signal_pending(bool user_mode);
 void trapscope_layout(struct trapscope_layout *out);
 void trapscope_pte_format(struct trapscope_pte_format *out);
 void __percpu *trapscope_alloc_percpu(size_t size);

@@ -36,7 +36,7 @@ function complaint(text) {
 
 # A stack trace by itself is a complaint, but not below these, which are news of
 # memory pressure and no fault of the kernel.
-text ~ /invoked oom-killer|page allocation failure|sysrq: / { tolerated = NR + 12 }
+text ~ /invoked oom-killer|page allocation failure|vmalloc error: |sysrq: / { tolerated = NR + 12 }
 
 complaint(text) || (text ~ /^Call Trace:/ && NR > tolerated && !(NR <= shown)) {
 	found++

@@ -25,6 +25,13 @@ kmake()
 		BINDGEN="$bindgen" RUST_LIB_SRC="$rust_lib_src" "$@"
 }
 
+# warnings_in LOG: prints those of compilers, and fails if there is none. That the kernel
+# was built by another compiler is nothing to mend in what is built for it.
+warnings_in()
+{
+	grep -v 'differs from the one used to build the kernel' "$1" | grep -E -A6 '(^|: )[Ww]arning[:[]'
+}
+
 # untaken_options CONFIG: those of the option lines on stdin that CONFIG does not have
 untaken_options()
 {

@@ -33,7 +33,11 @@ build_step()
 	rm -f "$folder/.made-from"
 	start_step "$name" "$@"
 	finish_step "$name" "$title" 0 "echo 0" || return 1
-	! grep -E -A6 '(^|: )[Ww]arning[:[]' "$log/$name.log" >&2 || say "$title: there are warnings (log: $log/$name.log)"
+	if warnings_in "$log/$name.log" >&2; then
+		# What has been compiled would not be compiled, and warned of, again.
+		rm -rf -- "$folder"
+		die "$title: there are warnings" "Mend what the compiler names (log: $log/$name.log)"
+	fi
 	[ -e "$folder/$result" ] || die "$title: make ended well, but there is no $folder/$result" \
 		"Does Kbuild or Kconfig leave the module out? See $log/$name.log"
 	echo "$sums" >"$folder/.made-from"

@@ -25,7 +25,7 @@ build()
 	start_step tests-modules kmake -C "$kernel" M="$folder" MO="$result" -j"$jobs" modules
 	finish_step tests-modules "building the module of ${folder#"$repo/"}" 0 "echo 0" ||
 		die "the module of ${folder#"$repo/"} could not be built for $kernel" "See the compiler's message above."
-	! grep -E -A6 '(^|: )[Ww]arning[:[]' "$log/tests-modules.log" >&2 ||
+	! warnings_in "$log/tests-modules.log" >&2 ||
 		die "the module of ${folder#"$repo/"}: there are warnings" "Mend what the compiler names (log: $log/tests-modules.log)"
 	echo "$sums" >"$result/.made-from"
 }

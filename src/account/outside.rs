@@ -11,7 +11,7 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Why a fault on a user address did not get to handle_mm_fault().
+/// Why a fault on a user address did not get to handle_mm_fault(), or not again.
 #[derive(Clone, Copy)]
 pub(crate) enum BadArea {
     /// No mapping there.
@@ -20,13 +20,16 @@ pub(crate) enum BadArea {
     Access,
     /// The context may not take faults.
     Atomic,
+    /// After an attempt a signal was pending: there is no other.
+    Signal,
 }
 
 impl BadArea {
-    pub(crate) const ALL: [(Self, &'static str); 3] = [
+    pub(crate) const ALL: [(Self, &'static str); 4] = [
         (Self::NoVma, "no-vma"),
         (Self::Access, "access"),
         (Self::Atomic, "atomic"),
+        (Self::Signal, "signal"),
     ];
 }
 
@@ -37,6 +40,11 @@ pub(crate) enum Event {
     Region(Region),
     /// A fault on a user address that was refused.
     BadArea(BadArea),
+    /// An attempt has to be made again, and no signal was pending.
+    Pending,
+    /// It was made again, or refused then. Until the two are equal, a signal
+    /// came after all, or the task is on its way.
+    Resumed,
 }
 
 /// Error codes that can be told apart: each a combination of the known bits.
@@ -55,22 +63,27 @@ pub(crate) enum Own {
     Filtered,
     /// Completed faults that no row took.
     WithoutRow,
+    /// Attempts under the per-VMA lock that have to be made again.
+    VmaLockRetry,
 }
 
 /// The counters, per CPU.
 pub(crate) struct Outside {
     events: PerCpuCounters<{ Event::COUNT * 2 }>,
     codes: PerCpuCounters<{ CODES * 2 }>,
-    own: PerCpuCounters<4>,
+    own: PerCpuCounters<5>,
 }
 
 impl Event {
     /// Number of events.
-    pub(crate) const COUNT: usize = Region::COUNT + BadArea::ALL.len();
+    const COUNT: usize = Self::REFUSED + 3;
+
+    /// Number of those that are a fault with an error code. They come first.
+    pub(crate) const REFUSED: usize = Region::COUNT + BadArea::Signal as usize;
 
     /// Their names, by [`Self::index`].
-    pub(crate) const NAMES: [&'static str; Self::COUNT] = {
-        let mut names = [""; Self::COUNT];
+    pub(crate) const REFUSED_NAMES: [&'static str; Self::REFUSED] = {
+        let mut names = [""; Self::REFUSED];
         let mut i = 0;
         while i < names.len() {
             names[i] = if i < Region::COUNT {
@@ -88,6 +101,8 @@ impl Event {
         match self {
             Self::Region(region) => region.index(),
             Self::BadArea(reason) => Region::COUNT + reason as usize,
+            Self::Pending => Self::COUNT - 2,
+            Self::Resumed => Self::COUNT - 1,
         }
     }
 }
@@ -109,10 +124,29 @@ impl Outside {
             .increment(error_code::pack(error_code) * 2 + mode);
     }
 
+    /// Counts an event that has no error code.
+    pub(crate) fn count(&self, event: Event, user_mode: bool) {
+        self.events
+            .increment(event.index() * 2 + usize::from(user_mode));
+    }
+
     /// Returns how often an event came from kernel mode, and from user mode.
     pub(crate) fn counts(&self, event: Event) -> (u64, u64) {
         let index = event.index() * 2;
         (self.events.sum(index), self.events.sum(index + 1))
+    }
+
+    /// Returns how many faults a signal ended after an attempt, from kernel mode
+    /// and from user mode.
+    pub(crate) fn ended_by_signal(&self) -> (u64, u64) {
+        let known = self.counts(Event::BadArea(BadArea::Signal));
+        // A signal may come after the probe has looked, and before the kernel does.
+        let resumed = self.counts(Event::Resumed);
+        let pending = self.counts(Event::Pending);
+        (
+            known.0 + pending.0.saturating_sub(resumed.0),
+            known.1 + pending.1.saturating_sub(resumed.1),
+        )
     }
 
     /// Returns how many of the events had a bit of [`error_code::BITS`] set,
@@ -153,6 +187,7 @@ impl Outside {
         self.codes.clear();
         self.own.clear_at(Own::Filtered as usize);
         self.own.clear_at(Own::WithoutRow as usize);
+        self.own.clear_at(Own::VmaLockRetry as usize);
     }
 
     pub(super) fn memory(&self) -> usize {

@@ -204,17 +204,22 @@ impl Counts {
         }
     }
 
-    /// Adds one completed fault, if its class is the one that came first.
+    /// Adds one completed fault, if its class is one of the two that came first.
     ///
     /// If it returns `false` nothing was added, for one reason or another.
     #[inline(always)]
-    pub(super) fn count_first(&self, class: Class) -> bool {
+    pub(super) fn count_early(&self, class: Class) -> bool {
         let tag = class.index() as u64 + 1;
-        let [first, ..] = &self.classes;
-        let word = first.load(Ordering::Relaxed);
-        // One step, since the row may change hands: an addition to be taken back
-        // could not be.
-        word >> COUNT_BITS == tag && step(first, word, word.wrapping_add(1)).is_ok()
+        let [first, second, ..] = &self.classes;
+        for slot in [first, second] {
+            let word = slot.load(Ordering::Relaxed);
+            if word >> COUNT_BITS == tag {
+                // One step, since the row may change hands: an addition to be taken
+                // back could not be.
+                return step(slot, word, word.wrapping_add(1)).is_ok();
+            }
+        }
+        false
     }
 
     /// Adds one completed fault; `false` if others were always faster.

@@ -452,12 +452,12 @@ impl Rows {
         (facts.generation() == at.generation).then_some(Row { facts, counts })
     }
 
-    /// Counts a completed fault that was not major, if its class is the one
+    /// Counts a completed fault that was not major, if its class is one of the two
     /// that its row had first; otherwise it does nothing and returns `false`.
     #[inline(always)]
     pub(crate) fn complete_at_once(&self, at: RowRef, class: Class) -> bool {
         self.row(at)
-            .is_some_and(|row| row.counts.count_first(class))
+            .is_some_and(|row| row.counts.count_early(class))
     }
 
     /// Counts a completed fault; `false` if the row is not there any more.

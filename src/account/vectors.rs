@@ -4,9 +4,9 @@
 
 use crate::{
     decode::idt::GATES,
-    sys::{
-        kernel_info,
-        vector_stubs, //
+    sys::vector_stubs::{
+        self,
+        sets, //
     },
 };
 use kernel::prelude::*;
@@ -17,11 +17,6 @@ use kernel::prelude::*;
 /// is lost: zero is what they were at.
 pub(crate) struct VectorCounts {
     before: KVec<u64>,
-}
-
-/// Returns how many sets of stubs the CPUs of this machine use.
-pub(crate) fn sets() -> usize {
-    vector_stubs::SETS.min(kernel_info::possible_cpus() as usize)
 }
 
 fn places() -> impl Iterator<Item = (usize, u8)> {
@@ -44,6 +39,15 @@ impl VectorCounts {
     pub(crate) fn restart(&mut self) {
         for (before, (set, vector)) in self.before.iter_mut().zip(places()) {
             *before = vector_stubs::count(set, vector);
+        }
+    }
+
+    /// Leaves out what came since `other` began.
+    pub(crate) fn leave_out(&mut self, other: &Self) {
+        let begins = other.before.iter().zip(places());
+        for (before, (begin, (set, vector))) in self.before.iter_mut().zip(begins) {
+            let came = vector_stubs::count(set, vector).wrapping_sub(*begin);
+            *before = before.wrapping_add(came);
         }
     }
 

@@ -17,6 +17,11 @@ pub(crate) const BITS: [(u64, &str); 9] = [
     (1 << 31, "rmp"),
 ];
 
+/// Returns whether an instruction was being fetched.
+pub(crate) const fn fetch(code: u64) -> bool {
+    code & 1 << 4 != 0
+}
+
 /// Returns the bits of [`BITS`] that an error code has, moved together.
 ///
 /// Bit `n` of the result stands for `BITS[n]`.

@@ -24,6 +24,11 @@ pub(crate) enum Refusal {
         /// The CPU.
         cpu: u32,
     },
+    /// A stub behind such a gate would run with interrupts on.
+    Gate {
+        /// The vector.
+        vector: u8,
+    },
     /// A VM exit on this CPU would load the old base.
     Vmx {
         /// The CPU.
@@ -31,6 +36,8 @@ pub(crate) enum Refusal {
     },
     /// kvm_intel is about to take the base that VM exits will load.
     KvmIntel,
+    /// The machine is going to sleep, and off is what it has to be then.
+    Sleep,
     /// A CPU did not take it.
     NotSwitched {
         /// The CPU.
@@ -47,8 +54,10 @@ impl Refusal {
             Refusal::PageTableIsolation | Refusal::Fred | Refusal::XenPv => EOPNOTSUPP,
             Refusal::ForeignTable { .. }
             | Refusal::Limit { .. }
+            | Refusal::Gate { .. }
             | Refusal::Vmx { .. }
             | Refusal::KvmIntel
+            | Refusal::Sleep
             | Refusal::NotSwitched { .. } => EBUSY,
             Refusal::Kernel(error) => error,
         }
@@ -62,11 +71,19 @@ impl Refusal {
             Refusal::XenPv => "xen-pv",
             Refusal::ForeignTable { .. } => "foreign-table",
             Refusal::Limit { .. } => "limit",
+            Refusal::Gate { .. } => "gate",
             Refusal::Vmx { .. } => "vmx",
             Refusal::KvmIntel => "kvm_intel",
+            Refusal::Sleep => "sleep",
             Refusal::NotSwitched { .. } => "not-switched",
             Refusal::Kernel(_) => "kernel",
         }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal::Kernel(error)
     }
 }
 
@@ -88,11 +105,19 @@ impl fmt::Display for Refusal {
                 "CPU {cpu} has a limit that Linux does not set (VM exits do): take it offline and \
                  online again, or reboot"
             ),
+            Refusal::Gate { vector } => write!(
+                f,
+                "gate {vector} of the kernel's table is not an interrupt gate: see idt/check, and \
+                 unload what changed it"
+            ),
             Refusal::Vmx { cpu } => write!(
                 f,
                 "VMX is in use on CPU {cpu}, and VM exits load the old table: unload kvm_intel"
             ),
             Refusal::KvmIntel => f.write_str("kvm_intel is being loaded: try again after that"),
+            Refusal::Sleep => {
+                f.write_str("the machine is going to sleep, or waking: try again after that")
+            }
             Refusal::NotSwitched { cpu } => {
                 write!(f, "CPU {cpu} did not take it: see idt/idtr, then try again")
             }
@@ -132,14 +157,16 @@ impl OffBy {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 9] = [
+    const ALL: [Refusal; 11] = [
         Refusal::PageTableIsolation,
         Refusal::Fred,
         Refusal::XenPv,
         Refusal::ForeignTable { cpu: 1 },
         Refusal::Limit { cpu: 1 },
+        Refusal::Gate { vector: 4 },
         Refusal::Vmx { cpu: 2 },
         Refusal::KvmIntel,
+        Refusal::Sleep,
         Refusal::NotSwitched { cpu: 3 },
         Refusal::Kernel(ENOMEM),
     ];
@@ -159,7 +186,8 @@ mod tests {
     fn what_can_pass_is_busy_and_what_can_not_is_unsupported() {
         let errnos = ALL.map(Refusal::errno);
         let wanted = [
-            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, ENOMEM,
+            EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY, EBUSY,
+            ENOMEM,
         ];
         assert!(errnos == wanted);
     }

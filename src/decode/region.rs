@@ -4,7 +4,8 @@
 
 use kernel::prelude::*;
 
-/// The page of the legacy vsyscalls; above user space, but not the kernel's (asm/vsyscall.h).
+/// The page of the legacy vsyscalls (asm/vsyscall.h). The fault handler emulates a call there, or
+/// refuses it: like a kernel address it has no VMA.
 const VSYSCALL_PAGE: u64 = 0xffff_ffff_ff60_0000;
 
 /// Bits of an address that select the page.
@@ -58,6 +59,8 @@ pub(crate) enum Region {
     KernelImage,
     /// Entry stacks, IDT and GDT of the CPUs.
     CpuEntryArea,
+    /// The page of the legacy vsyscalls.
+    Vsyscall,
     /// Any other address of the upper half.
     Other,
 }
@@ -71,6 +74,7 @@ impl Region {
         Region::Vmemmap,
         Region::KernelImage,
         Region::CpuEntryArea,
+        Region::Vsyscall,
         Region::Other,
     ];
 
@@ -92,6 +96,7 @@ impl Region {
             Region::Vmemmap => "vmemmap",
             Region::KernelImage => "kernel-image",
             Region::CpuEntryArea => "cpu-entry-area",
+            Region::Vsyscall => "vsyscall",
             Region::Other => "other",
         }
     }
@@ -113,18 +118,24 @@ pub(crate) fn region_of(addr: u64, layout: &Layout) -> Region {
         Region::KernelImage
     } else if within(layout.cpu_entry_start, layout.cpu_entry_end) {
         Region::CpuEntryArea
+    } else if is_vsyscall(addr) {
+        Region::Vsyscall
     } else {
         Region::Other
     }
 }
 
-/// Returns whether the fault handler takes an address for the kernel's, as
-/// fault_in_kernel_space() of arch/x86/mm/fault.c does.
+/// Returns whether an address lies in the page of the legacy vsyscalls.
+pub(crate) const fn is_vsyscall(addr: u64) -> bool {
+    addr & PAGE_MASK == VSYSCALL_PAGE
+}
+
+/// Returns whether an address lies above user space, where no VMA is.
 ///
 /// `task_size_max` is the first address above user space.
 #[inline]
 pub(crate) const fn is_kernel_address(addr: u64, task_size_max: u64) -> bool {
-    addr >= task_size_max && addr & PAGE_MASK != VSYSCALL_PAGE
+    addr >= task_size_max
 }
 
 #[kunit_tests(trapscope_region)]
@@ -162,6 +173,7 @@ mod tests {
                 LAYOUT.cpu_entry_end,
                 Region::CpuEntryArea,
             ),
+            (VSYSCALL_PAGE, VSYSCALL_PAGE + 0x1000, Region::Vsyscall),
         ];
         for (start, end, region) in edges {
             assert_eq!(region_of(start, &LAYOUT), region);
@@ -184,14 +196,11 @@ mod tests {
     }
 
     #[test]
-    fn user_addresses_and_vsyscall_are_not_the_kernels() {
+    fn addresses_above_user_space_are_the_kernels() {
         assert!(!is_kernel_address(0, TASK_SIZE_MAX));
         assert!(!is_kernel_address(TASK_SIZE_MAX - 1, TASK_SIZE_MAX));
         assert!(is_kernel_address(TASK_SIZE_MAX, TASK_SIZE_MAX));
         assert!(is_kernel_address(LAYOUT.vmalloc_start, TASK_SIZE_MAX));
-        assert!(!is_kernel_address(VSYSCALL_PAGE, TASK_SIZE_MAX));
-        assert!(!is_kernel_address(VSYSCALL_PAGE + 0xfff, TASK_SIZE_MAX));
-        assert!(is_kernel_address(VSYSCALL_PAGE - 1, TASK_SIZE_MAX));
-        assert!(is_kernel_address(VSYSCALL_PAGE + 0x1000, TASK_SIZE_MAX));
+        assert!(is_kernel_address(VSYSCALL_PAGE, TASK_SIZE_MAX));
     }
 }

@@ -14,15 +14,20 @@ use crate::{
         },
         Accounts, //
     },
-    decode::region::{
-        self,
-        Layout, //
+    decode::{
+        error_code,
+        region::{
+            self,
+            Layout,
+            Region, //
+        }, //
     },
     sys::{
         functions::{
             BadArea,
             BadAreaAccessError,
-            BadAreaNosemaphore, //
+            BadAreaNosemaphore,
+            EmulateVsyscall, //
         },
         kernel_info,
         kprobe,
@@ -33,6 +38,39 @@ use crate::{
     },
 };
 use kernel::sync::Arc;
+
+/// Takes what the task's last call of handle_mm_fault() left for this fault.
+fn last_call(accounts: &Accounts, call: &BadArea) -> Option<Message> {
+    let link = accounts.links.take(TaskId::current())?;
+    if link.address != call.address {
+        return None;
+    }
+    let message = Message::unpack(link.message);
+    if matches!(message, Message::Again { .. }) {
+        accounts.outside.count(Event::Resumed, call.user_mode);
+    }
+    Some(message)
+}
+
+/// Tells whether [`Vsyscall`] has had a fault.
+fn legacy_call(call: &BadArea) -> bool {
+    cfg!(CONFIG_X86_VSYSCALL_EMULATION)
+        && region::is_vsyscall(call.address)
+        && error_code::fetch(call.error_code)
+}
+
+/// On `emulate_vsyscall_pf()`.
+pub(crate) struct Vsyscall(pub(super) Arc<Accounts>);
+
+impl kprobe::Handler for Vsyscall {
+    type Target = EmulateVsyscall;
+
+    fn entered(&self, call: BadArea) {
+        if call.user_mode && legacy_call(&call) && !self.0.paused() {
+            refused(&self.0, Event::Region(Region::Vsyscall), &call);
+        }
+    }
+}
 
 /// On `bad_area_nosemaphore()`.
 pub(crate) struct NoVma {
@@ -60,8 +98,9 @@ impl kprobe::Handler for NoVma {
             return;
         }
         if region::is_kernel_address(call.address, self.task_size_max) {
-            // Those of kernel mode are counted where they are raised.
-            if call.user_mode {
+            // Those of kernel mode are counted where they are raised, calls of
+            // the vsyscall page where they are about to be emulated.
+            if call.user_mode && !legacy_call(&call) {
                 let region = region::region_of(call.address, &self.layout);
                 refused(&self.accounts, Event::Region(region), &call);
             }
@@ -70,11 +109,7 @@ impl kprobe::Handler for NoVma {
         let reason = if faults_disabled() {
             Reason::Atomic
         } else {
-            let link = self.accounts.links.take(TaskId::current());
-            let failed = link.is_some_and(|link| {
-                link.address == call.address && Message::unpack(link.message) == Message::Failed
-            });
-            if failed {
+            if last_call(&self.accounts, &call) == Some(Message::Failed) {
                 // handle_mm_fault() has had it: it is in a class already.
                 return;
             }
@@ -92,6 +127,7 @@ impl kprobe::Handler for NoAccess {
 
     fn entered(&self, call: BadArea) {
         if !self.0.paused() {
+            last_call(&self.0, &call);
             refused(&self.0, Event::BadArea(Reason::Access), &call);
         }
     }

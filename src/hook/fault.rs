@@ -5,7 +5,11 @@
 use crate::{
     account::{
         links::Link,
-        outside::Own,
+        outside::{
+            BadArea,
+            Event,
+            Own, //
+        },
         rows::RowRef,
         Accounts, //
     },
@@ -19,6 +23,7 @@ use crate::{
         flags::{
             FaultFlags,
             Manner,
+            Origin,
             VmFault, //
         },
         pte::{
@@ -43,7 +48,10 @@ use crate::{
             Room, //
         },
         page_table::PageTables,
-        task::TaskId,
+        task::{
+            fault_signal_pending,
+            TaskId, //
+        },
         trace_event::{
             self,
             Begin,
@@ -63,7 +71,7 @@ pub(crate) enum Message {
     Grew,
     /// An attempt has to be made again.
     Again {
-        /// The class that stands for the fault, if it is known by now.
+        /// The class that stands for the fault, whatever the next one is.
         class: Option<Class>,
         /// It ran under the per-VMA lock.
         vma_lock: bool,
@@ -117,6 +125,15 @@ pub(crate) struct Fault {
     accounts: Arc<Accounts>,
     tables: PageTables,
     clock: Stopwatch,
+}
+
+/// Tells from which mode an exception came; `None` if there was none.
+fn user_mode(manner: Manner) -> Option<bool> {
+    match manner.flags().origin(manner.has_registers()) {
+        Origin::User => Some(true),
+        Origin::Kernel => Some(false),
+        Origin::Remote => None,
+    }
 }
 
 /// In [`Call::before`]: none was.
@@ -209,13 +226,26 @@ impl Fault {
     fn again(&self, call: &Call, begin: Option<&Begin>, result: VmFault) {
         let class = classify::on_retry(call.hint, result, call.traits, call.page_cache);
         self.accounts.totals.retry(class);
+        if call.manner.flags().vma_lock() {
+            self.accounts.outside.own(Own::VmaLockRetry);
+        }
         self.accounts.rows.retry(call.row);
         let stands = if class.survives_retry() {
             Some(class)
         } else {
             call.carried
         };
-        if stands.is_some() || begin.is_some() {
+        let user_mode = user_mode(call.manner);
+        match user_mode {
+            Some(mode) if fault_signal_pending(mode) => {
+                let signal = Event::BadArea(BadArea::Signal);
+                self.accounts.outside.count(signal, mode);
+                return;
+            }
+            Some(mode) => self.accounts.outside.count(Event::Pending, mode),
+            None => (),
+        }
+        if stands.is_some() || user_mode.is_some() || begin.is_some() {
             let before = begin.map_or(0, Begin::retries);
             self.link(
                 call,
@@ -402,6 +432,11 @@ impl Fault {
         }
         let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
         let message = self.linked(call, flags);
+        if let (Some(Message::Again { .. }), Some(mode)) =
+            (message, user_mode(Manner::new(flags, call.has_registers())))
+        {
+            accounts.outside.count(Event::Resumed, mode);
+        }
         let (row, traits) = if accounts.paused() {
             (RowRef::NONE, vma.traits())
         } else {

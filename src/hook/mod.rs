@@ -83,6 +83,7 @@ pub(crate) struct Hooks {
     growth: Leg<Kretprobe<growth::Growth>>,
     no_vma: Leg<Kprobe<bad_area::NoVma>>,
     no_access: Leg<Kprobe<bad_area::NoAccess>>,
+    vsyscall: Leg<Kprobe<bad_area::Vsyscall>>,
     kernel: Leg<Probe<exception::FromKernel>>,
     moved: Leg<Kretprobe<life::Copies>>,
     end: Leg<Kprobe<life::End>>,
@@ -97,13 +98,14 @@ pub(crate) struct Report {
 
 impl Hooks {
     /// The names of the hooks, in the order of [`Self::report`].
-    pub(crate) const NAMES: [&'static str; 7] = [
+    pub(crate) const NAMES: [&'static str; 8] = [
         "handle_mm_fault",
         "vm_area_free",
         "copy_vma",
         "expand_downwards",
         "bad_area_nosemaphore",
         "bad_area_access_error",
+        "emulate_vsyscall_pf",
         "page_fault_kernel",
     ];
 
@@ -126,6 +128,7 @@ impl Hooks {
             growth: KBox::pin_init(Kretprobe::new(growth::Growth(a()), FEW_CALLS), GFP_KERNEL),
             no_vma: KBox::pin_init(Kprobe::new(bad_area::NoVma::new(a())), GFP_KERNEL),
             no_access: KBox::pin_init(Kprobe::new(bad_area::NoAccess(a())), GFP_KERNEL),
+            vsyscall: KBox::pin_init(Kprobe::new(bad_area::Vsyscall(a())), GFP_KERNEL),
             kernel: KBox::pin_init(Probe::new(exception::FromKernel::new(a())), GFP_KERNEL),
             moved,
             end,
@@ -151,6 +154,7 @@ impl Hooks {
             state(&self.growth),
             state(&self.no_vma),
             state(&self.no_access),
+            state(&self.vsyscall),
             state(&self.kernel),
         ]
         .into_iter();

@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-const PLACES: [(u64, &str); Event::COUNT] = {
-    let mut list = [(0, ""); Event::COUNT];
+const PLACES: [(u64, &str); Event::REFUSED] = {
+    let mut list = [(0, ""); Event::REFUSED];
     let mut i = 0;
     while i < list.len() {
-        list[i] = (i as u64, Event::NAMES[i]);
+        list[i] = (i as u64, Event::REFUSED_NAMES[i]);
         i += 1;
     }
     list

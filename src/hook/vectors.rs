@@ -28,7 +28,8 @@ use crate::{
         second_idt::{
             self,
             SecondIdt, //
-        }, //
+        },
+        vector_stubs, //
     },
 };
 use kernel::{
@@ -54,14 +55,13 @@ impl On {
             .is_some_and(|seen| seen.place.idtr.base == self.idt.base(cpu.number))
     }
 
-    /// Returns the gate that a gate of the second table stands for: the kernel's
-    /// handler in place of the stub, if it leads to its stub.
+    /// Returns the gate that a gate of the second table stands for: in place of the
+    /// stub where that goes on to, if it leads to its stub.
     pub(crate) fn behind(&self, cpu: u32, vector: u8, gate: Gate) -> Gate {
-        match self.idt.original(vector) {
-            Some(original) if gate.offset() == self.idt.stub(cpu, vector) => {
-                gate.with_offset(original.offset())
-            }
-            _ => gate,
+        if gate.offset() == self.idt.stub(cpu, vector) {
+            gate.with_offset(vector_stubs::target(vector))
+        } else {
+            gate
         }
     }
 }
@@ -76,6 +76,8 @@ pub(crate) struct State {
     pub(crate) counts: VectorCounts,
     /// kvm_intel is about to read IDTR, and must not find ours.
     kvm_intel_comes: bool,
+    /// The machine is on its way to sleep, or back.
+    sleeping: bool,
 }
 
 impl State {
@@ -104,6 +106,7 @@ impl VectorTrace {
             off_by: None,
             counts: VectorCounts::new()?,
             kvm_intel_comes: false,
+            sleeping: false,
         };
         Arc::pin_init(
             pin_init!(Self {
@@ -128,6 +131,8 @@ impl VectorTrace {
         }
         let result = if state.kvm_intel_comes {
             Err(Refusal::KvmIntel)
+        } else if state.sleeping {
+            Err(Refusal::Sleep)
         } else {
             switch_on(&mut state.counts)
         };
@@ -159,6 +164,17 @@ impl VectorTrace {
     /// From here on, CR4 tells whether VMX is in use.
     fn kvm_intel_settled(&self) {
         self.state.lock().kvm_intel_comes = false;
+    }
+
+    /// Switches off, and keeps it so until `machine_is_awake()`. Sleeps.
+    fn machine_sleeps(&self) {
+        let mut state = self.state.lock();
+        state.switch_off(OffBy::Suspend);
+        state.sleeping = true;
+    }
+
+    fn machine_is_awake(&self) {
+        self.state.lock().sleeping = false;
     }
 
     /// Sets all counts to zero. Sleeps.
@@ -194,9 +210,19 @@ fn switch_on(counts: &mut VectorCounts) -> Result<On, Refusal> {
         }
     })?;
     // The counts of last time can be read until there are new ones.
-    counts.restart();
+    let anew = VectorCounts::new()?;
+    let result = load(cpus);
+    match result {
+        Ok(_) => *counts = anew,
+        Err(_) => counts.leave_out(&anew),
+    }
+    result
+}
+
+/// Switches every CPU, and looks whether it took the table.
+fn load(cpus: CpusHeld) -> Result<On, Refusal> {
     let on = On {
-        idt: SecondIdt::load(&cpus).map_err(Refusal::Kernel)?,
+        idt: SecondIdt::load(&cpus)?,
         since_ns: clock::now_ns(),
     };
     let verdict = each_cpu(|cpu, idtr| {
@@ -243,6 +269,10 @@ impl Listener for Caution {
     }
 
     fn machine_sleeps(&self) {
-        self.0.switch_off(OffBy::Suspend);
+        self.0.machine_sleeps();
+    }
+
+    fn machine_is_awake(&self) {
+        self.0.machine_is_awake();
     }
 }

@@ -38,9 +38,9 @@ use kernel::prelude::*;
 
 /// Something to tell.
 pub(crate) enum Finding {
-    /// About a CPU's IDTR.
+    /// About a CPU's IDTR; of no CPU, about where it would find the kernel's table.
     Idtr {
-        cpu: u32,
+        cpu: Option<u32>,
         reasons: IdtrReasons,
         before: Option<Place>,
         after: Place,
@@ -60,7 +60,8 @@ pub(crate) enum Finding {
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) list: KVVec<Finding>,
-    /// CPUs that have a table in common, in rising order.
+    /// CPUs that have a table in common, in rising order; none use the kernel's own
+    /// while all are on the second one.
     pub(crate) users: KVVec<KVec<u32>>,
 }
 
@@ -89,7 +90,8 @@ impl Group<'_> {
 ///
 /// On a CPU that uses the second table, `on`, that is what is looked for. Of gates
 /// that lead to its stubs the kernel's handler behind them counts, in whatever
-/// table they are. Fails with `ENOMEM`. Sleeps.
+/// table they are. The kernel's own table is judged even if no CPU uses it, since that
+/// is what they come back to. Fails with `ENOMEM`. Sleeps.
 pub(crate) fn findings(baseline: &Baseline, on: Option<&On>, now: &Snapshot) -> Result<Findings> {
     let (layout, _) = kernel_info::layout();
     let mut findings = Findings::default();
@@ -105,7 +107,7 @@ pub(crate) fn findings(baseline: &Baseline, on: Option<&On>, now: &Snapshot) -> 
             on: on.filter(|on| on.uses(cpu)),
             stubs: on,
         };
-        idtr(&group, &layout, &mut findings)?;
+        idtr(Some(cpu.number), &group, &layout, &mut findings)?;
         let known = groups.iter().position(|other| other.takes(&group));
         if let Some(users) = known.and_then(|place| findings.users.get_mut(place)) {
             users.push(cpu.number, GFP_KERNEL)?;
@@ -121,7 +123,33 @@ pub(crate) fn findings(baseline: &Baseline, on: Option<&On>, now: &Snapshot) -> 
             gates(users, group, table, &layout, &mut findings)?;
         }
     }
+    if on.is_some() {
+        unused(baseline, now, &layout, &mut findings)?;
+    }
     Ok(findings)
+}
+
+/// Judges the kernel's own table, if no CPU uses it.
+fn unused(baseline: &Baseline, now: &Snapshot, layout: &Layout, findings: &mut Findings) -> Result {
+    let table = Table::kernels()?;
+    let place = table.place();
+    let first = now.cpus.iter().find_map(|cpu| Some((cpu, cpu.seen?)));
+    let Some((cpu, seen)) = first.filter(|_| now.table(place).is_none()) else {
+        return Ok(());
+    };
+    let known = baseline.of(cpu.number);
+    let group = Group {
+        first: cpu.number,
+        seen: Seen { place, ..seen },
+        before: known.map(|(place, _)| place),
+        known: known.map(|(_, table)| table),
+        on: None,
+        stubs: None,
+    };
+    idtr(None, &group, layout, findings)?;
+    let users = findings.users.len();
+    findings.users.push(KVec::new(), GFP_KERNEL)?;
+    gates(users, &group, &table, layout, findings)
 }
 
 /// Tells whether a page can be that of the kernel's table.
@@ -136,7 +164,7 @@ pub(crate) fn page_fits(page: Option<u64>, layout: &Layout) -> bool {
     })
 }
 
-fn idtr(group: &Group<'_>, layout: &Layout, findings: &mut Findings) -> Result {
+fn idtr(cpu: Option<u32>, group: &Group<'_>, layout: &Layout, findings: &mut Findings) -> Result {
     let (place, vmx) = (group.seen.place, group.seen.idtr.vmx);
     let reasons = match group.on {
         Some(on) => {
@@ -158,7 +186,7 @@ fn idtr(group: &Group<'_>, layout: &Layout, findings: &mut Findings) -> Result {
     if !reasons.is_empty() {
         findings.list.push(
             Finding::Idtr {
-                cpu: group.first,
+                cpu,
                 reasons,
                 before: group.before,
                 after: place,

@@ -6,7 +6,9 @@ use crate::{
     decode::idt::{
         gate::Gate,
         gates_within,
-        Place, //
+        Idtr,
+        Place,
+        LIMIT, //
     },
     sys::{
         descriptor_table::{
@@ -14,7 +16,8 @@ use crate::{
             CpuIdtr, //
         },
         kernel_info,
-        kernel_page, //
+        kernel_page,
+        second_idt::kernels_base, //
     },
 };
 use kernel::{
@@ -41,6 +44,22 @@ impl Table {
             gates.push(gate, GFP_KERNEL)?;
         }
         Ok(Self { place, gates })
+    }
+
+    /// Reads the kernel's own table, whether a CPU uses it or not.
+    ///
+    /// Fails with `ENOMEM`. Sleeps.
+    pub(crate) fn kernels() -> Result<Self> {
+        let base = kernels_base();
+        Self::read(Place {
+            idtr: Idtr { base, limit: LIMIT },
+            page: kernel_page::behind(base),
+        })
+    }
+
+    /// Returns where it was found.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Returns the gate of a vector; `None` if the table ends before it, or

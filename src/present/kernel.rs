@@ -35,7 +35,10 @@ impl Page for KernelFaults {
             writeln!(out, "region {} {kernel} {user}", region.name())?;
         }
         for (reason, name) in BadArea::ALL {
-            let (kernel, user) = outside.counts(Event::BadArea(reason));
+            let (kernel, user) = match reason {
+                BadArea::Signal => outside.ended_by_signal(),
+                _ => outside.counts(Event::BadArea(reason)),
+            };
             writeln!(out, "bad-area {name} {kernel} {user}")?;
         }
         for (bit, (_, name)) in error_code::BITS.iter().enumerate() {
@@ -43,6 +46,8 @@ impl Page for KernelFaults {
             writeln!(out, "error-code {name} {kernel} {user}")?;
         }
         let (kernel, user) = outside.codes(None);
+        let signal = outside.ended_by_signal();
+        let (kernel, user) = (kernel + signal.0, user + signal.1);
         writeln!(out, "total page-fault {kernel} {user}")
     }
 }

@@ -32,8 +32,8 @@ fn reason(error: Error) -> &'static str {
         error if error == ENOENT => "this kernel has no such symbol, or it was inlined",
         error if error == EINVAL => "this kernel does not let it be probed (kprobes/blacklist)",
         error if error == EOPNOTSUPP => "not in a Xen PV guest: run it as PVH or HVM",
-        error if error == ENOMEM => "out of memory: free some, then write 1 to enable",
-        _ => "refused by the kernel: see dmesg, then write 1 to enable",
+        error if error == ENOMEM => "out of memory: free some, then write 0 and 1 to enable",
+        _ => "refused by the kernel: see dmesg, then write 0 and 1 to enable",
     }
 }
 
@@ -81,6 +81,7 @@ impl Page for Status {
             ("in_flight", self.0.in_flight()),
             ("filtered", outside.own_count(Own::Filtered)),
             ("retry_links_dropped", accounts.links.dropped()),
+            ("retries_vma_lock", outside.own_count(Own::VmaLockRetry)),
             ("rows", usage.rows as u64),
             ("rows_used", usage.used as u64),
             ("rows_free", (usage.rows - usage.used) as u64),

@@ -363,6 +363,29 @@ unsafe impl Function for BadAreaNosemaphore {
     }
 }
 
+/// `emulate_vsyscall_pf()`: a fault on the page of the legacy vsyscalls.
+///
+/// Source: arch/x86/entry/vsyscall/vsyscall_64.c.
+pub(crate) struct EmulateVsyscall;
+
+// SAFETY: bool emulate_vsyscall_pf(unsigned long error_code, struct pt_regs
+// *regs, unsigned long address)
+unsafe impl Function for EmulateVsyscall {
+    const SYMBOL: &'static CStr = c"emulate_vsyscall_pf";
+    type Entry<'a> = BadArea;
+
+    unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
+        // SAFETY: By the caller, the second argument points at live registers.
+        let faulted = unsafe { Registers::from_raw(registers.argument(1) as *mut _) };
+        BadArea {
+            user_mode: faulted.user_mode(),
+            instruction: faulted.instruction(),
+            error_code: registers.argument(0) as u64,
+            address: registers.argument(2) as u64,
+        }
+    }
+}
+
 /// `bad_area_access_error()`: an access that the mapping does not allow.
 ///
 /// Source: arch/x86/mm/fault.c.

@@ -28,6 +28,9 @@ pub(crate) trait Listener: Send + Sync {
 
     /// The machine is about to suspend, hibernate, or resume from an image.
     fn machine_sleeps(&self);
+
+    /// It is awake again, or something kept it from sleeping.
+    fn machine_is_awake(&self);
 }
 
 /// A registered listener.
@@ -129,12 +132,14 @@ unsafe extern "C" fn sleep_news<L: Listener>(
     news: c_ulong,
     _unused: *mut c_void,
 ) -> c_int {
+    let block = Opaque::cast_from(block.cast_const());
+    // SAFETY: The block is a field of a pinned notifier, by the caller.
+    let this = unsafe { &*kernel::container_of!(block, Notifier<L>, sleep) };
     // SAFETY: No preconditions.
     if unsafe { bindings::trapscope_is_before_sleep(news) } {
-        let block = Opaque::cast_from(block.cast_const());
-        // SAFETY: The block is a field of a pinned notifier, by the caller.
-        let this = unsafe { &*kernel::container_of!(block, Notifier<L>, sleep) };
         this.listener.machine_sleeps();
+    } else {
+        this.listener.machine_is_awake();
     }
     bindings::NOTIFY_DONE as c_int
 }

@@ -9,11 +9,14 @@
 
 use crate::{
     bindings,
-    decode::idt::{
-        gate::Gate,
-        GATES,
-        GATE_BYTES,
-        LIMIT, //
+    decode::{
+        idt::{
+            gate::GateType,
+            GATES,
+            GATE_BYTES,
+            LIMIT, //
+        },
+        refusal::Refusal, //
     },
     sys::{
         atomic::{
@@ -46,6 +49,9 @@ static KERNELS: AtomicU64 = AtomicU64::new(0);
 /// Where the first of ours is.
 static OURS: AtomicU64 = AtomicU64::new(0);
 
+/// How many there are.
+static TABLES: AtomicU64 = AtomicU64::new(0);
+
 const _: () = assert!(GATES * GATE_BYTES == PAGE);
 
 /// Our tables, one for each set of stubs.
@@ -56,7 +62,6 @@ const _: () = assert!(GATES * GATE_BYTES == PAGE);
 /// registered one of [`online`] and [`offline`].
 pub(crate) struct SecondIdt {
     tables: ReadOnlyPages,
-    originals: KVec<Gate>,
     state: Option<c_int>,
 }
 
@@ -82,29 +87,33 @@ impl SecondIdt {
     /// held.
     ///
     /// A CPU whose IDTR is not the kernel's, or on which VMX is in use, is left
-    /// alone: look at each. Fails with `EBUSY` if there is a second table
-    /// already, `EOPNOTSUPP` where it can't be right ([`possible`]), `EFAULT` if
-    /// the kernel's table can't be read, with `ENOMEM`, or with the errno of
+    /// alone: look at each. Refuses a gate behind which a stub would run with
+    /// interrupts on. Fails with `EBUSY` if there is a second table already,
+    /// `EOPNOTSUPP` where it can't be right ([`possible`]), `EFAULT` if the kernel's
+    /// table can't be read, with `ENOMEM`, or with the errno of
     /// `cpuhp_setup_state_cpuslocked()`. Sleeps.
-    pub(crate) fn load(_cpus: &CpusHeld) -> Result<Self> {
+    pub(crate) fn load(_cpus: &CpusHeld) -> Result<Self, Refusal> {
         if !possible() {
-            return Err(EOPNOTSUPP);
+            return Err(EOPNOTSUPP.into());
         }
         let kernels = kernels_base();
-        let sets = kernel_info::possible_cpus().min(vector_stubs::SETS as u32);
+        let sets = vector_stubs::sets() as u32;
         let mut this = Self {
             tables: ReadOnlyPages::new(sets)?,
-            originals: KVec::with_capacity(GATES, GFP_KERNEL)?,
             state: None,
         };
-        for vector in 0..GATES {
-            let gate = descriptor_table::read_gate(kernels, vector).ok_or(EFAULT)?;
-            this.originals.push(gate, GFP_KERNEL)?;
+        let mut originals = KVec::with_capacity(GATES, GFP_KERNEL).map_err(Error::from)?;
+        for vector in 0..=u8::MAX {
+            let gate = descriptor_table::read_gate(kernels, vector.into()).ok_or(EFAULT)?;
+            if gate.present() && gate.gate_type() != GateType::Interrupt {
+                return Err(Refusal::Gate { vector });
+            }
+            originals.push(gate, GFP_KERNEL).map_err(Error::from)?;
         }
         KERNELS
             .compare_exchange(0, kernels, Ordering::AcqRel, Ordering::Relaxed)
             .map_err(|_| EBUSY)?;
-        for (vector, gate) in (0..=u8::MAX).zip(&this.originals) {
+        for (vector, gate) in (0..=u8::MAX).zip(&originals) {
             // SAFETY: From the kernel's table; none of ours leads to the stubs,
             // since `KERNELS` was 0.
             unsafe { vector_stubs::set_target(vector, gate.offset()) };
@@ -115,21 +124,17 @@ impl SecondIdt {
             }
         }
         OURS.store(this.tables.address(), Ordering::Release);
+        TABLES.store(sets.into(), Ordering::Release);
         // SAFETY: The callbacks and what they read live until the state is
         // removed, in `drop()`.
         let state = unsafe { bindings::trapscope_setup_cpus(Some(online), Some(offline)) };
         if state < 0 {
             KERNELS.store(0, Ordering::Release);
-            return Err(Error::from_errno(state));
+            return Err(Error::from_errno(state).into());
         }
         // INVARIANT: Registered.
         this.state = Some(state);
         Ok(this)
-    }
-
-    /// Returns the gate of the kernel's table that a stub of ours stands for.
-    pub(crate) fn original(&self, vector: u8) -> Option<&Gate> {
-        self.originals.get(usize::from(vector))
     }
 
     /// Returns the stub that a vector of a CPU leads to.
@@ -178,6 +183,9 @@ unsafe fn load(base: u64) {
 ///
 /// Only as a CPU's hotplug callback: it runs on that CPU.
 unsafe extern "C" fn online(cpu: c_uint) -> c_int {
+    if vector_stubs::set_of(cpu) as u64 >= TABLES.load(Ordering::Acquire) {
+        return 0;
+    }
     let kernels = KERNELS.load(Ordering::Acquire);
     let ours = base(OURS.load(Ordering::Acquire), cpu);
     let _off = local_interrupt_disable();

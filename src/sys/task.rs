@@ -46,6 +46,14 @@ pub(crate) fn faults_disabled() -> bool {
     unsafe { bindings::trapscope_pagefault_disabled() }
 }
 
+/// Tells whether a signal ends a fault that would have to be tried again.
+///
+/// Source: `fault_signal_pending()`, include/linux/sched/signal.h.
+pub(crate) fn fault_signal_pending(user_mode: bool) -> bool {
+    // SAFETY: No preconditions in task context.
+    unsafe { bindings::trapscope_fault_signal_pending(user_mode) }
+}
+
 /// A task's name, padded with NUL.
 pub(crate) type Comm = [u8; COMM_LEN];
 

@@ -6,7 +6,8 @@
 
 use crate::{
     bindings,
-    decode::idt::GATES, //
+    decode::idt::GATES,
+    sys::kernel_info, //
 };
 
 /// Sets of stubs: a CPU has one of its own, unless there are more CPUs.
@@ -17,6 +18,14 @@ const SIZE: u64 = bindings::TRAPSCOPE_STUB_SIZE as u64;
 /// Returns the set of a CPU's stubs.
 pub(crate) fn set_of(cpu: u32) -> usize {
     cpu as usize % SETS
+}
+
+/// Returns how many sets the CPUs of this machine use; their numbers may have gaps.
+pub(crate) fn sets() -> usize {
+    kernel_info::cpus()
+        .map(set_of)
+        .max()
+        .map_or(0, |last| last + 1)
 }
 
 fn first() -> u64 {
@@ -48,6 +57,17 @@ pub(crate) fn count(set: usize, vector: u8) -> u64 {
     unsafe { first.wrapping_add(index).read_volatile() }
 }
 
+fn place_of_target(vector: u8) -> *mut u64 {
+    let first = (&raw mut bindings::trapscope_stub_targets).cast::<u64>();
+    first.wrapping_add(usize::from(vector))
+}
+
+/// Returns where the stubs of a vector go on to, as they read it.
+pub(crate) fn target(vector: u8) -> u64 {
+    // SAFETY: In range, since there are 256; whole words do not tear.
+    unsafe { place_of_target(vector).read_volatile() }
+}
+
 /// Says where the stubs of a vector go on to.
 ///
 /// # Safety
@@ -55,11 +75,6 @@ pub(crate) fn count(set: usize, vector: u8) -> u64 {
 /// `handler` is the kernel's handler of that vector, and no gate leads to a
 /// stub yet.
 pub(super) unsafe fn set_target(vector: u8, handler: u64) {
-    let first = (&raw mut bindings::trapscope_stub_targets).cast::<u64>();
-    // SAFETY: In range, since there are 256; nobody reads it now, by the caller.
-    unsafe {
-        first
-            .wrapping_add(usize::from(vector))
-            .write_volatile(handler)
-    };
+    // SAFETY: In range, since there are 256; no stub reads it now, by the caller.
+    unsafe { place_of_target(vector).write_volatile(handler) };
 }

@@ -219,13 +219,14 @@ check "processes: hold what their rows hold" processes_add_up
 
 items="version kernel enabled filter
 hook:handle_mm_fault hook:vm_area_free hook:copy_vma hook:expand_downwards
-hook:bad_area_nosemaphore hook:bad_area_access_error hook:page_fault_kernel
-missed unfinished in_flight filtered retry_links_dropped
+hook:bad_area_nosemaphore hook:bad_area_access_error hook:emulate_vsyscall_pf
+hook:page_fault_kernel
+missed unfinished in_flight filtered retry_links_dropped retries_vma_lock
 rows rows_used rows_free rows_live rows_evicted faults_evicted faults_without_row
 paths_used paths_dropped memory_bytes"
 lines="region:vmalloc region:modules region:direct-map region:vmemmap
-region:kernel-image region:cpu-entry-area region:other
-bad-area:no-vma bad-area:access bad-area:atomic
+region:kernel-image region:cpu-entry-area region:vsyscall region:other
+bad-area:no-vma bad-area:access bad-area:atomic bad-area:signal
 error-code:protection error-code:write error-code:user error-code:reserved
 error-code:instr error-code:pkey error-code:shstk error-code:sgx error-code:rmp
 total:page-fault"

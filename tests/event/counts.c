@@ -218,9 +218,9 @@ static void perf(void)
 
 static const char *const places[] = {
 	"vmalloc", "modules", "direct-map", "vmemmap", "kernel-image",
-	"cpu-entry-area", "other", "no-vma", "access", "atomic",
+	"cpu-entry-area", "vsyscall", "other", "no-vma", "access", "atomic",
 };
-#define FIRST_BAD_AREA	7
+#define FIRST_BAD_AREA	8
 
 struct refusals {
 	unsigned long counted[ARRAY_SIZE(places)][2];

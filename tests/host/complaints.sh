@@ -28,7 +28,7 @@ all() {
 	done
 }
 
-ktap_plan 39
+ktap_plan 40
 all complaint <<'END'
 WARNING: mm/memory.c:123 at handle_mm_fault+0x10/0x20, CPU#1: tour/67
 WARNING: possible circular locking dependency detected
@@ -69,6 +69,7 @@ AMD Zen1 DIV0 bug detected. Disable SMT for full protection.
 tour[132]: segfault at 7f86c091a000 ip 0000000000402484 sp 00007fffa9de2780 error 6 in tour[2484,401000+a2000]
 traps: tour[132] general protection fault ip:402484 sp:7fffa9de2780 error:0 in tour[2484,401000+a2000]
 tail invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0\n[ 1.2] CPU: 1 UID: 0\n[ 1.2] Call Trace:\n[ 1.2]  <TASK>
+insmod: vmalloc error: size 8192, failed to allocate pages, mode:0xcc0(GFP_KERNEL)\n[ 1.2] CPU: 1 UID: 0\n[ 1.2] Call Trace:\n[ 1.2]  <TASK>
 Memory failure: 0x1234: recovery action for dirty page: Recovered
     # Subtest: oops_and_warning
 END

@@ -75,6 +75,8 @@ exactly() {
 isolated() {
 	# shellcheck disable=SC2016 # for the guest's shell
 	scripts/vm exec --cpu EPYC --append pti=on -- '
+		# One stream: of two, either may come first.
+		exec 2>&1
 		grep -qw pti /proc/cpuinfo && echo "isolated"
 		cd /sys/kernel/debug/trapscope/trace_idt
 		echo 1 >enable

@@ -22,7 +22,7 @@
 
 static const char *const regions[] = {
 	"vmalloc", "modules", "direct-map", "vmemmap", "kernel-image",
-	"cpu-entry-area", "other",
+	"cpu-entry-area", "vsyscall", "other",
 };
 
 static unsigned long vmalloc_base, page_offset_base, vmemmap_base;
@@ -172,6 +172,23 @@ static void cpu_entry_area(void)
 	region("cpu-entry-area", 0xfffffe7ffffff000UL);
 }
 
+/* Data there can't be read; time(), a legacy call, is emulated. */
+static void vsyscall(void)
+{
+	unsigned long page = 0xffffffffff600000UL;
+	long (*legacy_time)(long *) = (long (*)(long *))(page + 1024);
+	unsigned long before;
+
+	from_user("vsyscall", page);
+	if (!module_loaded() || run_raises((void *)legacy_time, SIGSEGV))
+		return;
+	before = kernel_faults("region", "vsyscall", true);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(legacy_time(NULL) > 0, "the legacy time()");
+	ktap_check(kernel_faults("region", "vsyscall", true) == before + COUNT,
+		   "vsyscall did not grow by %d", COUNT);
+}
+
 /* The hole that is kept free for hypervisors. */
 static void other(void)
 {
@@ -186,6 +203,7 @@ static const struct ktap_case cases[] = {
 	{ "other: above the end of memory", above_memory },
 	{ "kernel-image", kernel_image },
 	{ "cpu-entry-area", cpu_entry_area },
+	{ "vsyscall", vsyscall },
 	{ "other: the hole below the direct map", other },
 };
 

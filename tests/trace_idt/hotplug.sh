@@ -71,26 +71,39 @@ check "on while it was offline: it comes to the second one" on_meanwhile
 # Neither on its way off nor on its way on it looks like one that did not take the
 # table: switching waits for it.
 toggle() {
+	toggled=0
 	until [ -e "$work/end" ]; do
-		echo 0 >"$online"
-		echo 1 >"$online"
+		echo 0 >"$online" || continue
+		echo 1 >"$online" || continue
+		toggled=$((toggled + 1))
+		echo "$toggled" >"$work/new.toggled"
+		mv "$work/new.toggled" "$work/toggled"
 	done
 }
-race() {
+toggle_begin() {
+	echo 0 >"$work/toggled"
 	toggle &
-	others=$!
+	others="$others $!"
+}
+race() {
+	toggle_begin
+	times=0
 	verdict=0
-	for _ in $(seq 25); do
+	while [ "$times" -lt 25 ] || [ "$(cat "$work/toggled")" -lt 5 ]; do
 		if ! on || ! off; then
 			verdict=1
 			break
 		fi
+		times=$((times + 1))
+		[ "$times" -lt 1000 ] || { diag "it went and came $(cat "$work/toggled") times"; verdict=1; break; }
 	done
 	[ "$verdict" -eq 0 ] || sed -n '2,5s/^/# /p' "$trace/status"
 	touch "$work/end"
-	wait "$others"
+	# shellcheck disable=SC2086 # words
+	wait $others
 	others=
 	rm "$work/end"
+	diag "$times times, it went and came $(cat "$work/toggled") times"
 	return "$verdict"
 }
 check "25 times on and off while it goes and comes" race
@@ -119,24 +132,23 @@ read_meanwhile() {
 		look "$reader" &
 		others="$others $!"
 	done
-	toggle &
-	others="$others $!"
+	toggle_begin
 	times=0
 	verdict=0
-	while [ "$times" -lt 8 ] || [ "$(slowest)" -lt 3 ]; do
+	while [ "$times" -lt 8 ] || [ "$(slowest)" -lt 3 ] || [ "$(cat "$work/toggled")" -lt 5 ]; do
 		if ! on || ! off; then
 			verdict=1
 			break
 		fi
 		times=$((times + 1))
-		[ "$times" -lt 1000 ] || { diag "rounds: $(cat "$work"/rounds.*)"; verdict=1; break; }
+		[ "$times" -lt 1000 ] || { diag "too few rounds"; verdict=1; break; }
 	done
 	touch "$work/end"
 	# shellcheck disable=SC2086 # words
 	wait $others
 	others=
 	rm "$work/end"
-	diag "$times times, rounds: $(cat "$work"/rounds.* | tr '\n' ' ')"
+	diag "$times times, rounds: $(cat "$work"/rounds.* "$work/toggled" | tr '\n' ' ')"
 	! cat "$work"/bad.* | grep . && return "$verdict"
 }
 check "three readers meanwhile: what they read is in order" read_meanwhile

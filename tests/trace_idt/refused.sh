@@ -11,10 +11,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 alter=/lib/trapscope/idt_alter.ko
 kvm_intel=/lib/trapscope/kvm_intel.ko
 hold=/sys/module/kvm_intel/parameters/hold
+sleep_hold=/lib/trapscope/sleep_hold.ko
+on_the_way=/sys/module/sleep_hold/parameters
 [ -d "$trapscope" ] || ktap_skip_all "trapscope is not loaded"
 [ -e "$module" ] || ktap_skip_all "no $module to load again"
 [ -e "$alter" ] || ktap_skip_all "no $alter, which alters tables"
 [ -e "$kvm_intel" ] || ktap_skip_all "no $kvm_intel, which looks at IDTR"
+[ -e "$sleep_hold" ] || ktap_skip_all "no $sleep_hold, which holds a machine that is about to sleep"
 [ "$(put 1 "$trace/enable")" = ok ] || ktap_skip_all "trace_idt can't be switched on here: see its status"
 off
 [ -e /sys/devices/system/cpu/cpu1/online ] || ktap_skip_all "one processor: there is no other one to alter"
@@ -25,6 +28,8 @@ work=$(mktemp -d)
 loading=
 restore() {
 	[ -z "$loading" ] || kill "$loading" 2>/dev/null
+	[ ! -e "$on_the_way" ] || echo 0 >"$on_the_way/hold"
+	rmmod sleep_hold 2>/dev/null
 	rmmod idt_alter 2>/dev/null
 	rmmod kvm_intel 2>/dev/null
 	[ -d "$trapscope" ] || insmod "$module"
@@ -38,7 +43,7 @@ echo 0 >"$restrict"
 busy="Device or resource busy"
 own=0xfffffe0000000000:0x0fff:0x$(awk '$3 == "idt_table" { print $1 }' /proc/kallsyms)
 
-ktap_plan 24
+ktap_plan 30
 
 # ---- others' tables, before ----
 
@@ -71,7 +76,47 @@ done
 check "another page behind the kernel's base: the same" refused 0 foreign-table \
 	"the table of CPU 0 is not the kernel's: see idt/check, and unload what changed it" base=remap
 
+# A stub behind a trap gate would run with interrupts on.
+check "a gate of the kernel's table is a trap gate: the same" refused 0 gate \
+	"gate 200 of the kernel's table is not an interrupt gate: see idt/check, and unload what changed it" \
+	base=kernel vector=200 change=type
+
 # ---- others' tables, while it is on ----
+
+handler=irq_entries_start+0xa80
+# It is what the processors come back to, though none is on it.
+kernels() {
+	on && insmod "$alter" base=kernel vector=200 change=dpl || return
+	checked 1 "$(own_table 0-1)" \
+		"gate - 200 changed,unexpected interrupt,0,1,0,0x10,$handler interrupt,3,1,0,0x10,$handler" &&
+		[ "$(awk '$15 == "differs" { print $1 }' "$trace/table")" = 200 ]
+	verdict=$?
+	rmmod idt_alter && is_on && off && is_off && return "$verdict"
+}
+check "a gate of the kernel's own table is altered: idt/check and table name it" kernels
+
+remapped() {
+	on && insmod "$alter" base=remap || return
+	sed 2,3d "$trapscope/idt/check" | tr '\n' ' ' |
+		grep -xE "1 idtr - - page $own 0xfffffe0000000000:0x0fff:0x[0-9a-f]{16} " >/dev/null
+	verdict=$?
+	[ "$verdict" -eq 0 ] || sed 's/^/# /' "$trapscope/idt/check"
+	rmmod idt_alter && is_on && off && is_off && return "$verdict"
+}
+check "another page behind the kernel's base: idt/check names it" remapped
+
+# Gates and stubs are as they should be: only where the stubs go on to is not.
+target() {
+	targets=$(awk '$3 == "trapscope_stub_targets" { print $1 }' /proc/kallsyms)
+	on && insmod "$alter" base=same vector=14 targets=0x"$targets" || return
+	change="14 changed,unexpected,outside-image,page-fault interrupt,0,1,0,0x10,asm_exc_page_fault+0x0 interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
+	checked 2 "$(own_table 0-1)" "gate 0 $change" "gate 1 $change" &&
+		grep -qE '^14 .* trapscope_stubs\+0x150\[trapscope\] 0x[0-9a-f]+ altered\+0x0 \[idt_alter\]$' "$trace/table" &&
+		before=$(count 14 1) && taskset 2 /bin/busybox true && [ "$(count 14 1)" -gt "$before" ]
+	verdict=$?
+	rmmod idt_alter && is_on && off && is_off && return "$verdict"
+}
+check "the page fault's stubs go on elsewhere: idt/check and table name it" target
 
 # place CPU: what its IDTR says
 place() {
@@ -94,7 +139,6 @@ found() {
 
 # altered CPU: one gate of it is altered
 altered() {
-	handler=irq_entries_start+0xa80
 	foreign "$1" vector=200 change=dpl &&
 		found "$1" "gate $1 200 changed,unexpected interrupt,0,1,0,0x10,$handler interrupt,3,1,0,0x10,$handler"
 	verdict=$?
@@ -193,10 +237,34 @@ sleeps() {
 	[ "$verdict" -eq 0 ] && says enabled 0 switched off by suspend && is_off &&
 		on && is_on && off
 }
+# on_its_way FAIL: who writes between the announcement and the freezing of tasks
+on_its_way() {
+	on && insmod "$sleep_hold" "fail=$1" || return
+	echo freezer >/sys/power/pm_test
+	echo 0 >/sys/module/suspend/parameters/pm_test_delay
+	(echo mem >/sys/power/state) 2>/dev/null &
+	loading=$!
+	until [ "$(cat "$on_the_way/held")" = Y ]; do usleep 10000; done
+	says enabled 0 switched off by suspend && is_off && puts "$busy" 1 "$trace/enable" &&
+		says refused sleep "the machine is going to sleep, or waking: try again after that" && is_off
+	verdict=$?
+	echo 0 >"$on_the_way/hold"
+	wait "$loading"
+	slept=$?
+	loading=
+	echo none >/sys/power/pm_test
+	rmmod sleep_hold && [ "$verdict" -eq 0 ] || return
+	[ "$((slept != 0))" -eq "$1" ] || { diag "fail=$1, and sleeping ended with $slept"; return 1; }
+	on && is_on && says refused none && off
+}
 if [ -e /sys/power/pm_test ] && grep -q mem /sys/power/state; then
 	check "sleep: switched off" sleeps
+	check "sleep is on its way: refused until it is over" on_its_way 0
+	check "sleep is on its way, and fails: refused until then" on_its_way 1
 else
-	skip "sleep: switched off" "this kernel can't sleep"
+	for what in "switched off" "refused on its way" "refused until it fails"; do
+		skip "sleep: $what" "this kernel can't sleep"
+	done
 fi
 
 # ---- all at once ----
@@ -214,7 +282,7 @@ check "the last refusal is told until switching on works" kept
 
 check "then all is as before" is_off
 left() {
-	! grep -E "^(idt_alter|kvm_intel) " /proc/modules
+	! grep -E "^(idt_alter|kvm_intel|sleep_hold) " /proc/modules
 }
 check "no module of a test is left" left
 ktap_end

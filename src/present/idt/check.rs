@@ -78,6 +78,14 @@ fn place(opened: &Opened, place: Option<Place>, out: &mut Out<'_>) -> fmt::Resul
     }
 }
 
+/// Writes which CPUs use a table.
+fn users(cpus: &[u32], out: &mut Out<'_>) -> fmt::Result {
+    match cpus {
+        [] => out.write_str("-"),
+        _ => write!(out, "{}", CpuList(cpus)),
+    }
+}
+
 fn row(judged: &Judged, finding: &Finding, out: &mut Out<'_>) -> fmt::Result {
     match finding {
         Finding::Idtr {
@@ -86,21 +94,26 @@ fn row(judged: &Judged, finding: &Finding, out: &mut Out<'_>) -> fmt::Result {
             before,
             after,
         } => {
-            write!(out, "idtr {cpu} - {reasons} ")?;
+            out.write_str("idtr ")?;
+            users(cpu.as_slice(), out)?;
+            write!(out, " - {reasons} ")?;
             place(&judged.opened, *before, out)?;
             out.write_str(" ")?;
             place(&judged.opened, Some(*after), out)?;
         }
         Finding::Gate {
-            users,
+            users: place,
             vector,
             reasons,
             before,
             after,
         } => {
-            let users = judged.findings.users.get(*users);
-            let cpus = CpuList(users.map_or(&[], |users| users));
-            write!(out, "gate {cpus} {vector} {reasons} ")?;
+            out.write_str("gate ")?;
+            users(
+                judged.findings.users.get(*place).map_or(&[], |cpus| cpus),
+                out,
+            )?;
+            write!(out, " {vector} {reasons} ")?;
             judged.opened.gate(before.as_ref(), out)?;
             out.write_str(" ")?;
             judged.opened.gate(after.as_ref(), out)?;

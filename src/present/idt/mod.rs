@@ -87,7 +87,7 @@ impl Opened {
 }
 
 /// Returns why the CPUs do not use the tables, if they don't.
-fn unused() -> Option<&'static str> {
+pub(super) fn unused() -> Option<&'static str> {
     if descriptor_table::fred() {
         Some("FRED on: the IDT is not used")
     } else if descriptor_table::xen_pv() {

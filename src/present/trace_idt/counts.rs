@@ -3,7 +3,6 @@
 //! `trace_idt/counts`: how often each vector came, on which CPU.
 
 use crate::{
-    account::vectors::sets,
     decode::idt::{
         vector,
         GATES, //
@@ -18,7 +17,10 @@ use crate::{
         descriptor_table::read_gate,
         kernel_info,
         second_idt::kernels_base,
-        vector_stubs, //
+        vector_stubs::{
+            self,
+            sets, //
+        }, //
     },
 };
 use core::fmt::{

@@ -11,6 +11,7 @@ use crate::{
         Cpu,
         Snapshot, //
     },
+    present::idt,
     sys::{
         debugfs::{
             Out,
@@ -67,6 +68,7 @@ const EVENTS: [(&str, &CStr); 24] = [
 fn cpu(on: Option<&On>, cpu: &Cpu, out: &mut Out<'_>) -> fmt::Result {
     let which = match cpu.seen.map(|seen| seen.place.idtr.base) {
         None => "offline",
+        Some(_) if idt::unused().is_some() => "unused",
         Some(_) if on.is_some_and(|on| on.uses(cpu)) => "trace_idt",
         Some(base) if base == second_idt::kernels_base() => "kernel",
         Some(_) => "other",

@@ -21,8 +21,11 @@ use crate::{
             File,
             Out, //
         },
+        descriptor_table::read_gate,
+        second_idt::kernels_base,
         secrecy,
-        symbol::SymbolBuffer, //
+        symbol::SymbolBuffer,
+        vector_stubs, //
     },
 };
 use core::fmt::{
@@ -37,8 +40,8 @@ use kernel::{
 /// The file.
 pub(crate) struct Stubs(pub(crate) Arc<VectorTrace>);
 
-/// A gate of the table in use, and the kernel's gate.
-type Pair = (Option<Gate>, Gate);
+/// A gate of the table in use, and the kernel's gate as it is now.
+type Pair = (Option<Gate>, Option<Gate>);
 
 /// The table of the first CPU that is on it; none while it is switched off.
 pub(crate) struct Pairs {
@@ -60,9 +63,8 @@ impl File for Stubs {
                 let seen = ours.and_then(|cpu| cpu.seen);
                 if let Some(table) = seen.and_then(|seen| now.table(seen.place)) {
                     for vector in 0..=u8::MAX {
-                        if let Some(original) = on.idt.original(vector) {
-                            pairs.push((table.gate(vector), *original), GFP_KERNEL)?;
-                        }
+                        let kernels = read_gate(kernels_base(), vector.into());
+                        pairs.push((table.gate(vector), kernels), GFP_KERNEL)?;
                     }
                 }
             }
@@ -81,23 +83,25 @@ impl File for Stubs {
         let Some(number) = record.checked_sub(1).and_then(|n| u8::try_from(n).ok()) else {
             return writeln!(out, "{DECODED} rest stub_address stub address handler");
         };
-        let Some((gate, original)) = pairs.pairs.get(usize::from(number)) else {
+        let Some((gate, kernels)) = pairs.pairs.get(usize::from(number)) else {
             return Ok(());
         };
         let shown = |address| if pairs.hidden { 0 } else { address };
         let mut buffer = SymbolBuffer::new();
-        let handler = buffer.look_up(original.offset());
-        decoded(number, *gate, original.offset(), handler.as_ref(), out)?;
+        let target = vector_stubs::target(number);
+        let handler = buffer.look_up(target);
+        decoded(number, *gate, target, handler.as_ref(), out)?;
         match gate {
             Some(gate) => {
-                let same = gate.with_offset(original.offset()) == *original;
+                let same =
+                    kernels.is_some_and(|kernels| gate.with_offset(kernels.offset()) == kernels);
                 let rest = if same { "same" } else { "differs" };
                 write!(out, " {rest} {:#018x} ", shown(gate.offset()))?;
                 symbol(SymbolBuffer::new().look_up(gate.offset()).as_ref(), "", out)?;
             }
             None => out.write_str(" - - unreadable")?,
         }
-        write!(out, " {:#018x} ", shown(original.offset()))?;
+        write!(out, " {:#018x} ", shown(target))?;
         symbol(handler.as_ref(), " ", out)?;
         out.write_str("\n")
     }

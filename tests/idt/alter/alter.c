@@ -8,6 +8,9 @@
  * base=copy: a table of its own, equal to the kernel's but for what change= says;
  * base=alias: the kernel's table by its address in the direct map; base=same.
  * base=remap: such a table of its own at the kernel's address, for all processors.
+ * base=kernel: the kernel's table itself is changed, for all processors.
+ * base=same targets=ADDRESS: what changes is where trapscope's stubs go on to, by the
+ * address of trapscope_stub_targets.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -19,6 +22,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
+#include <asm/cpu_entry_area.h>
 #include <asm/cpufeature.h>
 #include <asm/desc.h>
 #include <asm/pgtable.h>
@@ -29,11 +33,11 @@ MODULE_PARM_DESC(cpu, "processor");
 
 static char *base = "copy";
 module_param(base, charp, 0400);
-MODULE_PARM_DESC(base, "copy, alias, remap or same");
+MODULE_PARM_DESC(base, "copy, alias, remap, kernel or same");
 
 static int vector = 14;
 module_param(vector, int, 0400);
-MODULE_PARM_DESC(vector, "gate of the copy that is changed");
+MODULE_PARM_DESC(vector, "gate that is changed");
 
 static char *change = "none";
 module_param(change, charp, 0400);
@@ -43,12 +47,16 @@ static int limit;
 module_param(limit, int, 0400);
 MODULE_PARM_DESC(limit, "limit of the IDTR; 0 leaves it as it is");
 
+static unsigned long targets;
+module_param(targets, ulong, 0400);
+MODULE_PARM_DESC(targets, "handlers that are called by the gates' stubs; 0: none");
+
 /* The handler, and where it goes on. */
 void altered(void);
 unsigned long altered_next;
 
 static struct desc_ptr before, after;
-static gate_desc *copy;
+static gate_desc *copy, *own, kept;
 static pte_t *entry, mapped;
 
 static void read_idtr(void *unused)
@@ -110,14 +118,14 @@ static int alter(gate_desc *gate)
 	return 0;
 }
 
-static int make_copy(void)
+static int make_copy(unsigned long from)
 {
 	int ret;
 
 	copy = vzalloc(PAGE_SIZE);
 	if (!copy)
 		return -ENOMEM;
-	memcpy(copy, (void *)before.address, min_t(size_t, before.size + 1, PAGE_SIZE));
+	memcpy(copy, (void *)from, min_t(size_t, before.size + 1, PAGE_SIZE));
 	ret = alter(&copy[vector]);
 	if (ret) {
 		vfree(copy);
@@ -128,38 +136,65 @@ static int make_copy(void)
 
 static void forget(void *unused)
 {
-	asm volatile("invlpg (%0)" : : "r" (before.address) : "memory");
+	asm volatile("invlpg (%0)" : : "r" (CPU_ENTRY_AREA_RO_IDT) : "memory");
 }
 
 /* The entry is one of a page, so that no other address is touched. */
 static int remap(void)
 {
 	unsigned int level;
-	int ret = make_copy();
+	int ret = make_copy(CPU_ENTRY_AREA_RO_IDT);
 
 	if (ret)
 		return ret;
-	entry = lookup_address(before.address, &level);
+	entry = lookup_address(CPU_ENTRY_AREA_RO_IDT, &level);
 	mapped = *entry;
 	WRITE_ONCE(*entry, pfn_pte(vmalloc_to_pfn(copy), PAGE_KERNEL));
 	on_each_cpu(forget, NULL, 1);
 	return 0;
 }
 
+/* Byte by byte: for a vector that does not come meanwhile. */
+static int change_kernels(void)
+{
+	phys_addr_t where = slow_virt_to_phys((void *)CPU_ENTRY_AREA_RO_IDT);
+	struct page *page = pfn_to_page(PHYS_PFN(where));
+	int ret;
+
+	own = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	if (!own)
+		return -ENOMEM;
+	kept = own[vector];
+	ret = alter(&own[vector]);
+	if (ret)
+		vunmap(own);
+	return ret;
+}
+
+static void change_target(void)
+{
+	unsigned long *target = (unsigned long *)targets + vector;
+
+	altered_next = READ_ONCE(*target);
+	WRITE_ONCE(*target, (unsigned long)altered);
+}
+
 static int choose_base(void)
 {
 	if (!strcmp(base, "copy")) {
-		int ret = make_copy();
+		int ret = make_copy(before.address);
 
 		if (ret)
 			return ret;
 		after.address = (unsigned long)copy;
 	} else if (!strcmp(base, "remap")) {
 		return remap();
+	} else if (!strcmp(base, "kernel")) {
+		return change_kernels();
 	} else if (!strcmp(base, "alias")) {
 		after.address = (unsigned long)__va(slow_virt_to_phys((void *)before.address));
 	} else if (strcmp(base, "same")) {
-		pr_err("base=%s: give copy, alias, remap or same\n", base);
+		pr_err("base=%s: give copy, alias, remap, kernel or same\n", base);
 		return -EINVAL;
 	}
 	return 0;
@@ -193,6 +228,8 @@ static int __init alter_init(void)
 	if (limit)
 		after.size = limit;
 	smp_call_function_single(cpu, load_idtr, &after, 1);
+	if (targets)
+		change_target();
 unlock:
 	cpus_read_unlock();
 	return ret;
@@ -209,6 +246,14 @@ static void __exit alter_exit(void)
 	if (entry) {
 		WRITE_ONCE(*entry, mapped);
 		on_each_cpu(forget, NULL, 1);
+	}
+	if (own) {
+		own[vector] = kept;
+		vunmap(own);
+	}
+	if (targets) {
+		WRITE_ONCE(*((unsigned long *)targets + vector), altered_next);
+		kick_all_cpus_sync();
 	}
 	vfree(copy);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Processes that do everything by which pages fault, as their seeds tell them. */
+#ifndef TESTS_STORM_H
+#define TESTS_STORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A number below @n; the sequence follows from the thread's seed. */
+void storm_seed(uint64_t seed);
+size_t storm_below(size_t n);
+
+/* For a process of its own: does so many things and ends with status 0. */
+void storm_worker(uint64_t seed, size_t actions) __attribute__((noreturn));
+
+#endif

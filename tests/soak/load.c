@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Hundreds of processes that do everything by which pages fault, on all
+ * processors and short of memory, until there were SOAK_FAULTS faults
+ * (100,000). Then all books must agree. What they do follows from SOAK_SEED.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "ledger.h"
+#include "storm.h"
+
+/* Workers at a time, each with children and threads of its own. */
+#define WORKERS		24
+#define ACTIONS		24
+#define ZRAM		"/sys/block/zram0/"
+#define DEVICE		"/dev/zram0"
+#define KSM		"/sys/kernel/mm/ksm/"
+#define CGROUPS		"/tmp/soak-cgroup"
+#define CGROUP		CGROUPS "/storm"
+
+static unsigned long wanted = 100000, seed;
+static struct ledger before, after;
+static pid_t workers[WORKERS];
+static unsigned long started, killed, failed;
+
+static void take_down(void)
+{
+	file_write(CGROUP "/cgroup.kill", "1");
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	file_write(KSM "run", "0");
+	rmdir(CGROUP);
+	umount(CGROUPS);
+	rmdir(CGROUPS);
+	swapoff(DEVICE);
+	file_write(ZRAM "reset", "1");
+}
+
+static void set_up(void)
+{
+	/* A module that is asked for would be loaded by a child of the kernel's. */
+	knob_set("/proc/sys/kernel/modprobe", "");
+	knob_set("/proc/sys/vm/nr_hugepages", "8");
+	knob_set("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+	knob_set(KSM "sleep_millisecs", "5");
+	knob_set(KSM "pages_to_scan", "500");
+	at_end(take_down);
+	ktap_need(file_write(ZRAM "disksize", "256M") == 0,
+		  "size of zram0: swapoff and reset it first");
+	must_run("mkswap " DEVICE " >/dev/null");
+	ktap_need(swapon(DEVICE, 0) == 0, "swapon " DEVICE);
+	ktap_need(file_write(KSM "run", "1") == 0, "run KSM");
+	mkdir(CGROUPS, 0700);
+	ktap_need(mount("cgroup2", CGROUPS, "cgroup2", 0, NULL) == 0,
+		  "mount cgroup2");
+	ktap_need(file_write(CGROUPS "/cgroup.subtree_control", "+memory") == 0 &&
+		  mkdir(CGROUP, 0700) == 0, "make " CGROUP);
+	/* Below what the workers want at a time; above it all would stand. */
+	ktap_need(file_write(CGROUP "/memory.high", "24M") == 0, "memory.high");
+	/* Orphans of workers that were killed come here. */
+	ktap_need(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "become a subreaper");
+}
+
+static void start_worker(size_t place)
+{
+	uint64_t own = seed + started++;
+	pid_t pid = fork();
+
+	ktap_need(pid >= 0, "fork");
+	if (pid == 0) {
+		if (file_write(CGROUP "/cgroup.procs", "0"))
+			_exit(5);
+		storm_worker(own, ACTIONS);
+	}
+	workers[place] = pid;
+}
+
+static void ended(pid_t pid, int status)
+{
+	for (size_t i = 0; i < WORKERS; i++) {
+		if (workers[i] != pid)
+			continue;
+		workers[i] = 0;
+		if (status == 0 || (WIFSIGNALED(status) &&
+				    WTERMSIG(status) == SIGKILL))
+			return;
+		failed++;
+		ktap_diag("a worker ended with status 0x%x", status);
+	}
+}
+
+/* Processes and threads that were started since boot. */
+static unsigned long tasks_started(void)
+{
+	static char text[64 << 10];
+	const char *line;
+
+	ktap_need(file_read("/proc/stat", text, sizeof(text)), "read /proc/stat");
+	line = strstr(text, "\nprocesses ");
+	ktap_need(line != NULL, "no processes in /proc/stat");
+	return strtoul(line + strlen("\nprocesses "), NULL, 10);
+}
+
+static void run(void)
+{
+	unsigned long tasks = tasks_started(), start;
+	int status;
+	pid_t pid;
+
+	ktap_diag("SOAK_SEED=%lu SOAK_FAULTS=%lu does the same again", seed,
+		  wanted);
+	ledger_read(&before);
+	start = before.pgfault;
+	storm_seed(seed);
+	while (vmstat("pgfault") - start < wanted) {
+		for (size_t i = 0; i < WORKERS; i++)
+			if (!workers[i])
+				start_worker(i);
+		usleep(2000 + storm_below(20000));
+		/* In the middle of whatever it does. */
+		if (storm_below(3) == 0) {
+			kill(workers[storm_below(WORKERS)], SIGKILL);
+			killed++;
+		}
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			ended(pid, status);
+	}
+	/* The rest go in the middle of it, too. */
+	ktap_need(file_write(CGROUP "/cgroup.kill", "1") == 0, "cgroup.kill");
+	while ((pid = wait(&status)) > 0 || errno == EINTR)
+		ended(pid, status);
+	ktap_need(file_write(KSM "run", "2") == 0, "stop KSM");
+	ledger_read(&after);
+	ktap_diag("%lu workers, %lu of them killed before the end; %lu processes and threads",
+		  started, killed, tasks_started() - tasks);
+	ktap_diag("faults: %lu, %lu major, %lu failed; %lu from user mode, %lu from the kernel, %lu remote",
+		  after.completed - before.completed,
+		  after.completed_major - before.completed_major,
+		  after.failed - before.failed, after.user - before.user,
+		  after.kernel - before.kernel, after.remote - before.remote);
+	ktap_diag("exceptions: %lu and %lu, without a call %lu and %lu; retries: %lu, %lu under the VMA lock",
+		  after.raised_user - before.raised_user,
+		  after.raised_kernel - before.raised_kernel,
+		  after.reasons_user - before.reasons_user,
+		  after.reasons_kernel - before.reasons_kernel,
+		  after.retries - before.retries,
+		  after.retries_vma_lock - before.retries_vma_lock);
+	ktap_check(failed == 0, "%lu workers failed", failed);
+	ktap_check(after.pgfault - before.pgfault >= wanted,
+		   "only %lu faults", after.pgfault - before.pgfault);
+}
+
+/* What the load is there for; the rest needs two nodes, a device, bad memory. */
+static const char *const classes[] = {
+	"anon-zero", "anon-alloc", "anon-huge", "file-read", "file-write",
+	"hugetlb", "cow-file", "cow-copy", "cow-reuse", "cow-zero", "cow-huge",
+	"cow-hugetlb", "swap-in", "swap-cache", "stack-growth", "uffd-missing",
+	"spurious", "sigsegv", "sigbus",
+};
+
+static void all_classes(void)
+{
+	static const char *const reasons[] = {
+		"no-vma", "access", "atomic", "signal",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		ktap_check(faults_class(classes[i], COMPLETED) +
+			   faults_class(classes[i], RETRIES) > 0,
+			   "no %s", classes[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		ktap_check(kernel_faults("bad-area", reasons[i], true) +
+			   kernel_faults("bad-area", reasons[i], false) > 0,
+			   "no bad-area %s", reasons[i]);
+	ktap_check(kernel_faults("region", "vsyscall", true) > 0, "no vsyscall");
+	ktap_check(after.remote > before.remote, "nothing was remote");
+	ktap_check(after.retries_vma_lock > before.retries_vma_lock,
+		   "no retry under the VMA lock");
+}
+
+#define COMPARES(name, check)				\
+	static void name(void)				\
+	{						\
+		check(&before, &after);			\
+	}
+
+COMPARES(compare_classes, ledger_check_classes)
+COMPARES(compare_tasks, ledger_check_tasks)
+COMPARES(compare_reasons, ledger_check_reasons)
+COMPARES(compare_calls, ledger_check_calls)
+COMPARES(compare_vma_lock, ledger_check_vma_lock)
+COMPARES(compare_missed, ledger_check_missed)
+
+static const struct ktap_case cases[] = {
+	{ "the storm", run },
+	{ "the sum of the classes is vmstat's pgfault", compare_classes },
+	{ "minor and major faults are the tasks' min_flt and maj_flt", compare_tasks },
+	{ "what had no call has one reason each", compare_reasons },
+	{ "the kernel's tracepoints came for a fault, or for a reason by name", compare_calls },
+	{ "retries under the VMA lock are vma_lock_retry", compare_vma_lock },
+	{ "nothing was missed, nothing is under way", compare_missed },
+	{ "the storm had every class that it is made for", all_classes },
+	{ "the rows and what has none are the sum of the classes", ledger_check_rows },
+};
+
+static unsigned long number(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+int main(void)
+{
+	if (!module_loaded())
+		ktap_skip_all("trapscope is not loaded");
+	ktap_need(getrandom(&seed, 4, 0) == 4, "a seed");
+	seed = number("SOAK_SEED", seed);
+	wanted = number("SOAK_FAULTS", wanted);
+	ktap_need(file_write(TRAPSCOPE "/reset", "1") == 0, "reset");
+	set_up();
+	ledger_open();
+	return fault_plain(cases, ARRAY_SIZE(cases));
+}

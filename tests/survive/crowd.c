@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/* More of everything than there is room for, and names that nobody expects. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "ledger.h"
+#include "module.h"
+#include "storm.h"
+
+#define WORKERS		8
+#define PAGES		16
+#define MAPPINGS	65530UL
+
+static struct ledger before, after;
+
+static void compare(void)
+{
+	ledger_check_classes(&before, &after);
+	ledger_check_tasks(&before, &after);
+	ledger_check_calls(&before, &after);
+	ledger_check_missed(&before, &after);
+	ledger_check_rows();
+}
+
+static void reload(const char *parameters)
+{
+	module_unload();
+	module_load(parameters);
+}
+
+static void full_table(void)
+{
+	reload("rows=64");
+	ledger_read(&before);
+	for (size_t i = 0; i < WORKERS; i++) {
+		pid_t pid = fork();
+
+		ktap_need(pid >= 0, "fork");
+		if (pid == 0)
+			storm_worker(i, 20);
+	}
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	ledger_read(&after);
+	compare();
+	ktap_check(status_value("rows_used") <= 64, "%lu rows of 64",
+		   status_value("rows_used"));
+	ktap_check(status_value("faults_evicted") +
+		   status_value("faults_without_row") > 0,
+		   "the table was not full");
+	reload("");
+}
+
+static size_t maps_lines(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+	size_t lines = 0;
+
+	ktap_need(maps != NULL, "open /proc/self/maps");
+	while (fgets(line, sizeof(line), maps))
+		lines++;
+	fclose(maps);
+	return lines;
+}
+
+static struct {
+	unsigned long start, end, faults;
+	size_t rows;
+} found;
+
+static bool count_row(const struct row *row, void *data)
+{
+	(void)data;
+	if (row->pid == getpid() && row->live && row->start >= found.start &&
+	    row->end <= found.end) {
+		found.rows++;
+		found.faults += row->faults;
+	}
+	return true;
+}
+
+/* As many as the kernel lets a process have. */
+static void many_mappings(void)
+{
+	size_t parts = 1;
+	char *area;
+
+	reload("rows=131072");
+	knob_set("/proc/sys/vm/max_map_count", "65530");
+	area = area_new(MAPPINGS, PROT_READ);
+	while (parts < MAPPINGS && mprotect(area + parts * PAGE, PAGE,
+					    parts % 2 ? PROT_READ | PROT_WRITE :
+					    PROT_READ) == 0)
+		parts += 2;
+	ktap_check(errno == ENOMEM && maps_lines() >= MAPPINGS - 2,
+		   "%zu mappings: %s", maps_lines(), strerror(errno));
+	/* Every part that was made, page by page. */
+	read_pages(area, parts - 1);
+	found.start = (unsigned long)area;
+	found.end = found.start + (parts - 1) * PAGE;
+	rows_each(count_row, NULL);
+	ktap_diag("%zu mappings, %zu rows", maps_lines(), found.rows);
+	ktap_check(found.rows == parts - 1 && found.faults == parts - 1,
+		   "%zu rows with %lu faults, not %zu", found.rows,
+		   found.faults, parts - 1);
+	ktap_check(status_value("faults_without_row") == 0,
+		   "%lu faults have no row", status_value("faults_without_row"));
+	area_free(area, MAPPINGS * PAGE);
+	reload("");
+}
+
+/* Each has rows of its own, and a pid, which come round again. */
+static void many_processes(void)
+{
+	unsigned long count = wanted_number("SURVIVE_PROCESSES", 1000);
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+	static char text[4096];
+	int status;
+
+	write_pages(area, PAGES);
+	ledger_read(&before);
+	for (unsigned long i = 0; i < count; i++) {
+		pid_t pid = fork();
+
+		ktap_need(pid >= 0, "fork");
+		if (pid == 0) {
+			touch_write(area + i % PAGES * PAGE);
+			_exit(0);
+		}
+		if (i % 8 == 7)
+			while (waitpid(-1, &status, 0) > 0)
+				;
+	}
+	while (waitpid(-1, &status, 0) > 0)
+		;
+	ledger_read(&after);
+	ktap_diag("%lu processes, %lu faults", count,
+		  after.completed - before.completed);
+	compare();
+	ktap_need(file_read(TRAPSCOPE "/processes", text, sizeof(text)) || text[0],
+		  "read processes");
+	area_free(area, PAGES * PAGE);
+}
+
+/* As in the files: all but visible ASCII of a comm, newlines of a path. */
+static void escape(const char *text, bool all, char *out)
+{
+	for (; *text; text++) {
+		unsigned char byte = *text;
+
+		if (byte == '\n' || (all && (byte <= ' ' || byte > '~' ||
+					     byte == '\\')))
+			out += sprintf(out, "\\%03o", byte);
+		else
+			*out++ = byte;
+	}
+	*out = '\0';
+}
+
+static void names(void)
+{
+	static const char *const words[] = {
+		"two words", "new\nline", "\xff\xfe\x80", " ", "\\ \t",
+		"gone 0-1 rw-p",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		char path[128], comm[80], shown[256], *area;
+		struct row row;
+		int fd;
+
+		snprintf(path, sizeof(path), "/tmp/%s", words[i]);
+		fd = open(path, O_RDWR | O_CREAT, 0600);
+		ktap_need(fd >= 0 && ftruncate(fd, PAGE) == 0, "make a file");
+		prctl(PR_SET_NAME, words[i]);
+		area = area_map(1, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+		touch_write(area);
+		escape(words[i], true, comm);
+		escape(path, false, shown);
+		ktap_check(rows_at(getpid(), area, true, &row) == 1 &&
+			   row.faults == 1 && strcmp(row.comm, comm) == 0 &&
+			   strcmp(row.path, shown) == 0,
+			   "name %zu: \"%s\" \"%s\", not \"%s\" \"%s\"", i,
+			   row.comm, row.path, comm, shown);
+		area_free(area, PAGE);
+		close(fd);
+		unlink(path);
+	}
+	prctl(PR_SET_NAME, "crowd");
+}
+
+static void put_back(void)
+{
+	if (!module_loaded())
+		module_insert("");
+}
+
+static const struct ktap_case cases[] = {
+	{ "a table of 64 rows in a storm: all books agree", full_table },
+	{ "a process with 65,530 mappings", many_mappings },
+	{ "processes that come and go: all books agree", many_processes },
+	{ "names with blanks, newlines, and bytes that are no UTF-8", names },
+};
+
+int main(void)
+{
+	module_needed();
+	knob_set("/proc/sys/kernel/modprobe", "");
+	ktap_need(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "become a subreaper");
+	at_end(put_back);
+	ledger_open();
+	return fault_plain(cases, ARRAY_SIZE(cases));
+}

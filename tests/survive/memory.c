@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that is short at each allocation in turn, by /proc/thread-self/fail-nth:
+ * a clean error, nothing leaked, and the second try works. SURVIVE_STRIDE (17)
+ * is how far apart the allocations of insmod are that fail; 1 is each of them.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "module.h"
+#include "storm.h"
+
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+#define PAGES		32
+#define MOST		100000UL
+
+/* With these every allocation of this task may fail, those that may wait too. */
+static const struct {
+	const char *path;
+	const char *value;
+} knobs[] = {
+	{ "/sys/kernel/debug/failslab/ignore-gfp-wait", "N" },
+	{ "/sys/kernel/debug/failslab/verbose", "0" },
+	{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N" },
+	{ "/sys/kernel/debug/fail_page_alloc/min-order", "0" },
+	{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
+};
+
+static int fail_nth = -1;
+
+/* The @nth allocation of this thread from here on fails; 0: none. */
+static void fail(unsigned long nth)
+{
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%lu", nth);
+
+	ktap_need(pwrite(fail_nth, text, length, 0) == length,
+		  "write %lu to " FAIL_NTH, nth);
+}
+
+/* Whether an allocation has failed since fail(). */
+static bool has_failed(void)
+{
+	char text[32] = "";
+	ssize_t got;
+
+	/* Reading may allocate as well, and 0 is what is left after the failure. */
+	got = pread(fail_nth, text, sizeof(text) - 1, 0);
+	fail(0);
+	return got < 0 || strtoul(text, NULL, 10) == 0;
+}
+
+static void check_counts(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+
+	watch_start(area);
+	write_pages(area, PAGES);
+	watch_stop();
+	expect("anon-alloc:%d", PAGES);
+	area_free(area, PAGES * PAGE);
+}
+
+static bool all_attached(void)
+{
+	static char text[8192];
+
+	ktap_need(file_read(TRAPSCOPE "/status", text, sizeof(text)),
+		  "read status");
+	return !strstr(text, " failed ");
+}
+
+static void loading(void)
+{
+	unsigned long stride = wanted_number("SURVIVE_STRIDE", 17);
+	unsigned long tries = 0, refused = 0, partly = 0, nth;
+
+	module_unload();
+	/* Another offset with each seed, so that in the end each had its turn. */
+	for (nth = 1 + storm_below(stride); nth < MOST; nth += stride) {
+		bool failed;
+		int error;
+
+		fail(nth);
+		error = module_insert("rows=64 maxactive=4");
+		failed = has_failed();
+		tries++;
+		if (error) {
+			refused++;
+			ktap_check(failed && (error == ENOMEM ||
+					      error == EAGAIN),
+				   "allocation %lu: %s", nth, strerror(error));
+			ktap_check(!module_loaded(), "there are files");
+			continue;
+		}
+		/* A hook that could not be attached says so, the others work. */
+		partly += !all_attached();
+		module_unload();
+		if (!failed)
+			break;
+	}
+	ktap_diag("%lu loads with a failure within %lu allocations: %lu refused, %lu with a hook less",
+		  tries, nth, refused, partly);
+	ktap_check(nth < MOST, "no end after %lu allocations", nth);
+	ktap_check(refused + partly > 0, "all of them were of no consequence");
+	module_load("");
+	ktap_check(all_attached(), "the next try has not all hooks");
+	check_counts();
+}
+
+/* Calls @run with each of its allocations failing, until none is left. */
+static void each(const char *what, int (*run)(void))
+{
+	unsigned long nth;
+
+	for (nth = 1; nth < MOST; nth++) {
+		bool failed;
+		int error;
+
+		fail(nth);
+		error = run();
+		failed = has_failed();
+		ktap_check(!error || (failed && (error == ENOMEM ||
+						 error == EAGAIN)),
+			   "%s, allocation %lu: %s", what, nth,
+			   strerror(error));
+		if (!failed)
+			break;
+	}
+	ktap_diag("%s: %lu allocations", what, nth - 1);
+	ktap_check(run() == 0, "%s: the next try", what);
+}
+
+static int enable(void)
+{
+	return file_write(TRAPSCOPE "/enable", "1");
+}
+
+static int disable(void)
+{
+	return file_write(TRAPSCOPE "/enable", "0");
+}
+
+static int reset(void)
+{
+	return file_write(TRAPSCOPE "/reset", "1");
+}
+
+static int filter(void)
+{
+	return file_write(TRAPSCOPE "/filter", "pid=1 comm=some one");
+}
+
+/* Attached or not, what status says is true, and 0 and 1 mend it. */
+static void switching(void)
+{
+	unsigned long nth;
+
+	for (nth = 1; nth < MOST; nth++) {
+		bool failed;
+
+		ktap_check(disable() == 0, "0 to enable");
+		fail(nth);
+		enable();
+		failed = has_failed();
+		if (!failed)
+			break;
+		ktap_check(disable() == 0 && enable() == 0 && all_attached(),
+			   "allocation %lu: 0 and 1 did not mend it", nth);
+	}
+	ktap_diag("enable: %lu allocations", nth - 1);
+	ktap_check(all_attached(), "a hook is missing");
+	each("disable", disable);
+	ktap_check(enable() == 0, "1 to enable");
+	each("reset", reset);
+	each("filter", filter);
+	ktap_check(file_write(TRAPSCOPE "/filter", "none") == 0, "none");
+	check_counts();
+}
+
+static const char *reading;
+
+static int read_file(void)
+{
+	static char piece[4096];
+	int fd = open(reading, O_RDONLY);
+	int error = fd < 0 ? errno : 0;
+	ssize_t got;
+
+	while (!error && (got = read(fd, piece, sizeof(piece))))
+		if (got < 0)
+			error = errno;
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+static void readers(void)
+{
+	static const char *const files[] = {
+		"README", "status", "faults", "latency", "vmas", "processes",
+		"kernel", "enable", "reset", "filter", "idt/table", "idt/idtr",
+		"idt/raw", "idt/check",
+	};
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), TRAPSCOPE "/%s", files[i]);
+		reading = path;
+		each(files[i], read_file);
+	}
+	check_counts();
+}
+
+/* Scans twice, since a pointer may move while it scans. */
+static void leaks(void)
+{
+	static char text[32 << 10];
+
+	if (access(KMEMLEAK, W_OK)) {
+		ktap_skip("no CONFIG_DEBUG_KMEMLEAK");
+		return;
+	}
+	module_unload();
+	for (int i = 0; i < 2; i++) {
+		ktap_need(file_write(KMEMLEAK, "scan") == 0, "scan");
+		sleep(6);
+	}
+	text[0] = '\0';
+	ktap_need(file_write(KMEMLEAK, "scan") == 0 &&
+		  (file_read(KMEMLEAK, text, sizeof(text)) || text[0]),
+		  "read " KMEMLEAK);
+	ktap_check(text[0] == '\0', "leaked: %.2000s", text);
+	module_load("");
+}
+
+static void put_back(void)
+{
+	if (fail_nth >= 0)
+		fail(0);
+	file_write(TRAPSCOPE "/filter", "none");
+	if (!module_loaded())
+		module_insert("");
+}
+
+static const struct ktap_case cases[] = {
+	{ "while the module is loaded", loading },
+	{ "while it is switched, reset, filtered", switching },
+	{ "while files are read", readers },
+	{ "nothing has leaked", leaks },
+};
+
+int main(void)
+{
+	module_needed();
+	fail_nth = open(FAIL_NTH, O_RDWR);
+	if (fail_nth < 0 || access(knobs[0].path, W_OK))
+		ktap_skip_all("no CONFIG_FAULT_INJECTION: make test-debug has it");
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
+		knob_set(knobs[i].path, knobs[i].value);
+	if (access(KMEMLEAK, W_OK) == 0)
+		file_write(KMEMLEAK, "clear");
+	storm_seed(wanted_number("SOAK_SEED", 1));
+	at_end(put_back);
+	return fault_plain(cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SURVIVE_ROUNDS times (25) insmod, enable, disable, reset, rmmod, while faults
+ * storm on all processors; the same with tasks asleep in the probed function,
+ * with files open, and with processors that go and come.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "ledger.h"
+#include "module.h"
+#include "storm.h"
+
+#define WORKERS		6
+#define SLEEPERS	64
+#define PAGES		64
+#define CPU1		"/sys/devices/system/cpu/cpu1/online"
+
+static const char *const files[] = {
+	"README", "status", "faults", "latency", "vmas", "processes", "kernel",
+	"enable", "reset", "filter", "idt/table", "idt/idtr", "idt/raw",
+	"idt/check",
+};
+
+static pid_t workers[WORKERS];
+
+static void start_workers(void)
+{
+	for (size_t i = 0; i < WORKERS; i++) {
+		workers[i] = fork();
+		ktap_need(workers[i] >= 0, "fork");
+		if (workers[i] == 0)
+			storm_worker(i, 1 << 20);
+	}
+}
+
+/* Theirs too, which come to this process when they go. */
+static void end_workers(void)
+{
+	for (size_t i = 0; i < WORKERS; i++)
+		if (workers[i] > 0)
+			kill(workers[i], SIGKILL);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	memset(workers, 0, sizeof(workers));
+}
+
+static void put_back(void)
+{
+	end_workers();
+	file_write(CPU1, "1");
+	if (!module_loaded())
+		module_insert("");
+}
+
+/* Counts as it should: to be asked after each ordeal. */
+static void check_counts(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+
+	watch_start(area);
+	write_pages(area, PAGES);
+	watch_stop();
+	expect("anon-alloc:%d", PAGES);
+	area_free(area, PAGES * PAGE);
+}
+
+static void set(const char *file, const char *value)
+{
+	char path[128];
+	int error;
+
+	snprintf(path, sizeof(path), TRAPSCOPE "/%s", file);
+	error = file_write(path, value);
+	ktap_check(error == 0, "\"%s\" to %s: %s", value, file, strerror(error));
+}
+
+static void rounds(void)
+{
+	unsigned long count = wanted_number("SURVIVE_ROUNDS", 25);
+
+	start_workers();
+	for (unsigned long round = 0; round < count; round++) {
+		static const char *const parameters[] = {
+			"", "rows=64", "maxactive=1", "rows=64 maxactive=8",
+		};
+		unsigned long first = round ? 0 : 1;
+
+		if (!first) {
+			set("enable", "0");
+			set("reset", "1");
+			set("enable", "1");
+			usleep(storm_below(3000));
+			set("reset", "1");
+			if (storm_below(2))
+				set("enable", "0");
+		}
+		module_unload();
+		usleep(storm_below(2000));
+		module_load(parameters[storm_below(ARRAY_SIZE(parameters))]);
+	}
+	end_workers();
+	module_unload();
+	module_load("");
+	ktap_diag("%lu rounds", count);
+	check_counts();
+}
+
+/* ---- tasks asleep in handle_mm_fault() ---- */
+
+static char *asleep;
+static int uffd;
+static pthread_t sleepers[SLEEPERS];
+
+static void *sleep_in_fault(void *page)
+{
+	touch_write(page);
+	return NULL;
+}
+
+static void start_sleepers(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register missing = {
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffd_msg event;
+
+	asleep = area_new(SLEEPERS, PROT_READ | PROT_WRITE);
+	missing.range.start = (unsigned long)asleep;
+	missing.range.len = SLEEPERS * PAGE;
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	ktap_need(uffd >= 0 && ioctl(uffd, UFFDIO_API, &api) == 0 &&
+		  ioctl(uffd, UFFDIO_REGISTER, &missing) == 0, "userfaultfd");
+	for (size_t i = 0; i < SLEEPERS; i++)
+		ktap_need(pthread_create(&sleepers[i], NULL, sleep_in_fault,
+					 asleep + i * PAGE) == 0,
+			  "pthread_create");
+	for (size_t i = 0; i < SLEEPERS; i++)
+		ktap_need(read(uffd, &event, sizeof(event)) == sizeof(event),
+			  "wait for thread %zu", i);
+}
+
+static void wake_sleepers(void)
+{
+	struct uffdio_zeropage zero = {
+		.range = { (unsigned long)asleep, SLEEPERS * PAGE },
+	};
+
+	ktap_need(ioctl(uffd, UFFDIO_ZEROPAGE, &zero) == 0, "UFFDIO_ZEROPAGE");
+	for (size_t i = 0; i < SLEEPERS; i++)
+		pthread_join(sleepers[i], NULL);
+	close(uffd);
+	area_free(asleep, SLEEPERS * PAGE);
+}
+
+/* They return when the module is gone, or there again, or twice so. */
+static void unload_under_sleepers(void)
+{
+	for (int loads = 0; loads < 3; loads++) {
+		start_sleepers();
+		module_unload();
+		for (int i = 0; i < loads; i++) {
+			module_load("");
+			if (i + 1 < loads)
+				module_unload();
+		}
+		wake_sleepers();
+		if (!loads)
+			module_load("");
+		ktap_check(status_value("in_flight") == 0,
+			   "%lu calls are under way", status_value("in_flight"));
+		check_counts();
+	}
+}
+
+/* ---- files that are in use ---- */
+
+static int open_file(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), TRAPSCOPE "/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ktap_need(fd >= 0, "open %s", path);
+	return fd;
+}
+
+static void unload_under_file(bool half_read)
+{
+	char piece[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int fd = open_file(files[i]);
+		int error;
+
+		if (half_read)
+			ktap_check(read(fd, piece, sizeof(piece)) > 0,
+				   "read the start of %s", files[i]);
+		error = module_remove();
+		ktap_check(error == EAGAIN, "rmmod under an open %s: %s",
+			   files[i], error ? strerror(error) : "done");
+		if (!error)
+			return;
+		while (read(fd, piece, sizeof(piece)) > 0)
+			;
+		close(fd);
+		module_unload();
+		module_load("");
+	}
+	check_counts();
+}
+
+static void unload_under_open(void)
+{
+	unload_under_file(false);
+}
+
+static void unload_half_way(void)
+{
+	unload_under_file(true);
+}
+
+static void read_for_ever(const char *name)
+{
+	static char text[256 << 10];
+	char path[128];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(path, sizeof(path), TRAPSCOPE "/%s", name);
+	for (;;)
+		file_read(path, text, sizeof(text));
+}
+
+/* rmmod works between two reads, sooner or later. */
+static void unload_under_readers(void)
+{
+	unsigned long refused = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		pid_t reader = fork();
+		int error;
+
+		ktap_need(reader >= 0, "fork");
+		if (reader == 0)
+			read_for_ever(files[i]);
+		usleep(20000);
+		while ((error = module_remove())) {
+			if (!ktap_check(error == EAGAIN, "rmmod: %s",
+					strerror(error)))
+				break;
+			refused++;
+			usleep(100);
+		}
+		if (!error)
+			module_load("");
+		child_end(reader);
+	}
+	ktap_diag("rmmod was refused %lu times before it worked for each", refused);
+	check_counts();
+}
+
+/* ---- processors ---- */
+
+static void processors(void)
+{
+	struct ledger before, after;
+
+	if (access(CPU1, F_OK)) {
+		ktap_skip("one processor, or CONFIG_HOTPLUG_CPU is off");
+		return;
+	}
+	ledger_read(&before);
+	start_workers();
+	for (int i = 0; i < 12; i++) {
+		usleep(20000);
+		ktap_need(file_write(CPU1, i % 2 ? "1" : "0") == 0,
+			  "CPU 1 %s", i % 2 ? "on" : "off");
+	}
+	end_workers();
+	ledger_read(&after);
+	ledger_check_classes(&before, &after);
+	ledger_check_tasks(&before, &after);
+	ledger_check_reasons(&before, &after);
+	ledger_check_calls(&before, &after);
+	ledger_check_vma_lock(&before, &after);
+	ledger_check_missed(&before, &after);
+}
+
+static const struct ktap_case cases[] = {
+	{ "rounds of insmod, enable, disable, reset, rmmod in a storm", rounds },
+	{ "rmmod with tasks asleep in handle_mm_fault()", unload_under_sleepers },
+	{ "rmmod with each file open", unload_under_open },
+	{ "rmmod with each file half read", unload_half_way },
+	{ "rmmod with each file being read in a loop", unload_under_readers },
+	{ "processors that go and come in a storm: all books agree", processors },
+};
+
+int main(void)
+{
+	module_needed();
+	storm_seed(1);
+	knob_set("/proc/sys/kernel/modprobe", "");
+	ktap_need(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "become a subreaper");
+	at_end(put_back);
+	ledger_open();
+	return fault_plain(cases, ARRAY_SIZE(cases));
+}
