@@ -361,6 +361,25 @@ static void kernel_address(void)
 		   "error_code=%s without user", field(text, "error_code"));
 }
 
+/* A legacy call: emulated or refused, it is one fault on the instruction's address. */
+static void legacy_call(void)
+{
+	char *page = (char *)0xffffffffff600000UL;
+	const char *text;
+
+	record(page, 1);
+	run_raises(page + 1024, SIGSEGV);
+	stop();
+	ktap_check(events("kernel_fault") == 1, "%zu events", events("kernel_fault"));
+	text = event("kernel_fault", 0);
+	has(text, "place", "vsyscall");
+	has(text, "address", "0xffffffffff600400");
+	has(text, "ip", "0xffffffffff600400");
+	has(text, "mode", "user");
+	ktap_check(one_of(field(text, "error_code"), "instr"),
+		   "error_code=%s without instr", field(text, "error_code"));
+}
+
 static void all_off(void)
 {
 	file_write(EVENTS "enable", "0");
@@ -378,6 +397,7 @@ static const struct ktap_case cases[] = {
 	{ "kernel_fault: a refused access from user mode", refused_user },
 	{ "kernel_fault: a refused access from the kernel", refused_kernel },
 	{ "kernel_fault: a kernel address", kernel_address },
+	{ "kernel_fault: a call of the vsyscall page", legacy_call },
 };
 
 int main(void)
