@@ -3,6 +3,7 @@
 #ifndef TRAPSCOPE_SHIM_H
 #define TRAPSCOPE_SHIM_H
 
+#include <linux/ftrace.h>
 #include <linux/kallsyms.h>
 #include <linux/sched.h>
 #include <linux/types.h>
@@ -28,6 +29,15 @@ struct trapscope_owner {
 struct trapscope_task {
 	u64 address;
 	u64 start_time;
+};
+
+/* A task that had to wait. */
+struct trapscope_sleeper {
+	/* Of the instruction of user mode that it came from; 0 for a kernel thread. */
+	u64 instruction;
+	s32 tgid;
+	s32 tid;
+	char comm[TASK_COMM_LEN];
 };
 
 /* What names a mapping: enough to tell whether two have the same name. */
@@ -130,6 +140,19 @@ struct trapscope_idtr {
 	bool async_pf;
 };
 
+/* What KVM offers to its guest. */
+struct trapscope_kvm {
+	/* KVM_FEATURE_*, as a mask. */
+	u32 features;
+	bool guest;
+};
+
+/* MSRs of a CPU in a KVM guest. */
+struct trapscope_async_pf {
+	u64 enabled;
+	u64 interrupt;
+};
+
 unsigned long trapscope_irq_save(void);
 void trapscope_irq_restore(unsigned long flags);
 u16 trapscope_vma_traits(struct vm_area_struct *vma);
@@ -145,6 +168,7 @@ bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out);
 bool trapscope_process_owner(s32 pid, struct trapscope_owner *out);
 void trapscope_current_owner(struct trapscope_owner *out);
 struct trapscope_task trapscope_current(void);
+void trapscope_current_sleeper(struct trapscope_sleeper *out);
 void *trapscope_inode_private(struct inode *inode);
 void *trapscope_seq_private(struct seq_file *seq);
 void *trapscope_open_private(struct file *file);
@@ -181,6 +205,14 @@ int trapscope_register_sleep(struct notifier_block *block);
 void trapscope_unregister_sleep(struct notifier_block *block);
 bool trapscope_is_before_sleep(unsigned long news);
 bool trapscope_tracepoint_on(struct tracepoint *tp);
+unsigned int trapscope_this_cpu(void);
+void trapscope_kvm(struct trapscope_kvm *out);
+int trapscope_async_pf(unsigned int cpu, struct trapscope_async_pf *out);
+u64 trapscope_async_pf_area(void);
+u32 trapscope_async_pf_token(u64 area);
+int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
+			     const char *name);
+void trapscope_untrace_function(struct ftrace_ops *ops);
 
 /* Of vector_stubs.S. */
 extern const char trapscope_stubs[];

@@ -8,6 +8,7 @@
 //! accesses are the same instructions, inline.
 
 pub(crate) use core::sync::atomic::{
+    fence,
     AtomicBool,
     AtomicU32,
     AtomicU64,

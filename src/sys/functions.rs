@@ -402,3 +402,28 @@ unsafe impl Function for BadAreaAccessError {
         unsafe { BadArea::of(registers) }
     }
 }
+
+/// `kvm_async_pf_task_wait_schedule()`: KVM has not got the page, so the task sleeps.
+///
+/// Source: arch/x86/kernel/kvm.c.
+pub(crate) struct AsyncPfWait;
+
+// SAFETY: void kvm_async_pf_task_wait_schedule(u32 token)
+unsafe impl Function for AsyncPfWait {
+    const SYMBOL: &'static CStr = c"kvm_async_pf_task_wait_schedule";
+    type Entry<'a> = u32;
+
+    unsafe fn entry<'a>(registers: &'a Registers) -> u32 {
+        registers.argument(0) as u32
+    }
+}
+
+// SAFETY: As above.
+unsafe impl Returns for AsyncPfWait {
+    type Kept = ();
+    type Exit<'a> = ();
+
+    unsafe fn kept(_registers: &Registers) {}
+
+    unsafe fn exit<'a>(_registers: &'a Registers, (): ()) {}
+}
