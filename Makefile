@@ -10,6 +10,7 @@ help:
 #: make test       the same set-up, then the whole test suite
 #: make test-debug the guest's part of it on a kernel that checks itself
 #: make soak       a million faults and a thousand rounds of loading
+#: make test-nested  a guest of KVM in a guest, and 20,000 of its async page faults
 #: make shell      a prompt in the guest, module loaded
 #: make bench      what a fault costs under trapscope and under its peers
 #: make bench-check  the same in short: fails if trapscope became dearer
@@ -39,6 +40,11 @@ test-debug:
 soak:
 	@$(setup)/all.sh
 	@scripts/test --soak
+
+test-nested:
+	@$(setup)/all.sh
+	@$(setup)/tests-modules.sh
+	@scripts/test --nested
 
 shell:
 	@$(setup)/all.sh
@@ -78,4 +84,4 @@ distclean:
 
 # Builds share the cache and lock it; one after the other reads better.
 .NOTPARALLEL:
-.PHONY: help run test test-debug soak shell bench bench-check packages kernel module tests clean distclean
+.PHONY: help run test test-debug soak test-nested shell bench bench-check packages kernel module tests clean distclean

@@ -66,12 +66,12 @@ impl kretprobe::Handler for Waits {
     fn entered<'a>(&self, token: u32, room: Room<'a, Before>) -> Entered<'a> {
         room.keep(Before {
             begun: self.0.async_pf.begin(this_cpu(), token),
-            started_ns: clock::now_ns(),
+            started_ns: clock::machine_ns(),
         })
     }
 
     fn returned(&self, (): (), before: &Before, _besides: Besides<'_, Before, ()>) {
-        let ns = clock::now_ns().saturating_sub(before.started_ns);
+        let ns = clock::machine_ns().saturating_sub(before.started_ns);
         self.0
             .async_pf
             .end(this_cpu(), before.begun, ns, Sleeper::current);
