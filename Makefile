@@ -10,7 +10,7 @@ help:
 #: make test       the same set-up, then the whole test suite
 #: make test-debug the guest's part of it on a kernel that checks itself
 #: make soak       a million faults and a thousand rounds of loading
-#: make test-nested  a guest of KVM in a guest, and 20,000 of its async page faults
+#: make test-nested  a guest of KVM in a guest, and 30,000 of its async page faults
 #: make shell      a prompt in the guest, module loaded
 #: make bench      what a fault costs under trapscope and under its peers
 #: make bench-check  the same in short: fails if trapscope became dearer
