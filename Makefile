@@ -12,6 +12,7 @@ help:
 #: make test-upstream  the kernel's own mm, x86 and ftrace tests, with it and without
 #: make test-bpf   beside BPF programs, on a kernel with BTF
 #: make soak       a million faults and a thousand rounds of loading
+#: make test-nested  a guest of KVM in a guest, and 30,000 of its async page faults
 #: make shell      a prompt in the guest, module loaded
 #: make bench      what a fault costs under trapscope and under its peers
 #: make bench-check  the same in short: fails if trapscope became dearer
@@ -49,6 +50,11 @@ test-bpf:
 soak:
 	@$(setup)/all.sh
 	@scripts/test --soak
+
+test-nested:
+	@$(setup)/all.sh
+	@$(setup)/tests-modules.sh
+	@scripts/test --nested
 
 shell:
 	@$(setup)/all.sh
@@ -88,4 +94,4 @@ distclean:
 
 # Builds share the cache and lock it; one after the other reads better.
 .NOTPARALLEL:
-.PHONY: help run test test-debug test-upstream test-bpf soak shell bench bench-check packages kernel module tests clean distclean
+.PHONY: help run test test-debug test-upstream test-bpf soak test-nested shell bench bench-check packages kernel module tests clean distclean

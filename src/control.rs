@@ -73,6 +73,7 @@ impl Control {
                 // Handlers have ended: what is under way now stays unseen.
                 self.unfinished
                     .store(self.accounts.outside.under_way(), Ordering::Relaxed);
+                self.accounts.async_pf.close();
             }
             _ => (),
         }

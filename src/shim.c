@@ -205,6 +205,25 @@ void trapscope_vma_backing(struct vm_area_struct *vma,
 	}
 }
 
+/* The caller holds the lock of the VMA or of its mm. */
+void trapscope_vma_tell(struct vm_area_struct *vma,
+			struct trapscope_fault_begin *out)
+{
+	struct trapscope_owner owner;
+
+	out->vma_start = vma->vm_start;
+	out->vma_end = vma->vm_end;
+	out->vm_flags = vma->vm_flags;
+	if (vma->vm_file) {
+		const struct inode *inode = file_user_inode(vma->vm_file);
+
+		out->dev = inode->i_sb->s_dev;
+		out->ino = inode->i_ino;
+	}
+	if (trapscope_mm_owner(vma->vm_mm, &owner))
+		out->tgid = owner.tgid;
+}
+
 /*
  * Writes the name into the buffer, and returns its length. A path that does
  * not fit is shortened to its last component, after ".../".
@@ -281,6 +300,14 @@ struct trapscope_task trapscope_current(void)
 		.address = (unsigned long)current,
 		.start_time = current->start_boottime,
 	};
+}
+
+void trapscope_current_sleeper(struct trapscope_sleeper *out)
+{
+	out->instruction = current->mm ? task_pt_regs(current)->ip : 0;
+	out->tgid = current->tgid;
+	out->tid = current->pid;
+	memcpy(out->comm, current->comm, sizeof(out->comm));
 }
 
 bool trapscope_current_in_exec(void)
@@ -419,17 +446,24 @@ unsigned int trapscope_possible_cpus(void)
 	return num_possible_cpus();
 }
 
-/* Whether the hypervisor is KVM, and can tell of async page faults. */
+void trapscope_kvm(struct trapscope_kvm *out)
+{
+	u32 base = 0;
+
+	if (cpu_feature_enabled(X86_FEATURE_HYPERVISOR))
+		base = cpuid_base_hypervisor(KVM_SIGNATURE, 0);
+	out->guest = base;
+	out->features = base ? cpuid_eax(base | KVM_CPUID_FEATURES) : 0;
+}
+
+/* Whether KVM can tell of async page faults, and this kernel takes them. */
 static bool async_page_faults_offered(void)
 {
-	u32 base;
+	struct trapscope_kvm kvm;
 
-	if (!cpu_feature_enabled(X86_FEATURE_HYPERVISOR) ||
-	    !kvm_para_available())
-		return false;
-	base = cpuid_base_hypervisor(KVM_SIGNATURE, 0);
-	return base && cpuid_eax(base | KVM_CPUID_FEATURES) &
-		       BIT(KVM_FEATURE_ASYNC_PF_INT);
+	trapscope_kvm(&kvm);
+	return kvm_para_available() &&
+	       kvm.features & BIT(KVM_FEATURE_ASYNC_PF_INT);
 }
 
 /* Bits of this MSR: Documentation/virt/kvm/x86/msr.rst. */
@@ -622,4 +656,72 @@ bool trapscope_is_before_sleep(unsigned long news)
 bool trapscope_tracepoint_on(struct tracepoint *tp)
 {
 	return static_key_enabled(&tp->key);
+}
+
+/* Preemption is off. */
+unsigned int trapscope_this_cpu(void)
+{
+	return smp_processor_id();
+}
+
+/* The MSRs of a CPU; the errno if it is offline, or has no such MSR. Sleeps. */
+int trapscope_async_pf(unsigned int cpu, struct trapscope_async_pf *out)
+{
+	int err;
+
+	err = rdmsrq_safe_on_cpu(cpu, MSR_KVM_ASYNC_PF_EN, &out->enabled);
+	if (err)
+		return err;
+	return rdmsrq_safe_on_cpu(cpu, MSR_KVM_ASYNC_PF_INT, &out->interrupt);
+}
+
+/*
+ * Where this CPU and KVM share their words, which the kernel does not export; 0 if
+ * they share none. The words are in the direct map, as all of the first chunk of
+ * per-CPU memory is whose address KVM was told.
+ */
+u64 trapscope_async_pf_area(void)
+{
+	const u64 flags = GENMASK_ULL(5, 0);
+	u64 value;
+
+	if (rdmsrq_safe(MSR_KVM_ASYNC_PF_EN, &value))
+		return 0;
+	if (!(value & KVM_ASYNC_PF_ENABLED) || !pfn_valid(PHYS_PFN(value)))
+		return 0;
+	return (unsigned long)__va(value & ~flags);
+}
+
+/* For what trapscope_async_pf_area() returned, but 0. */
+u32 trapscope_async_pf_token(u64 area)
+{
+	const struct kvm_vcpu_pv_apf_data *data = (void *)(unsigned long)area;
+
+	return READ_ONCE(data->token);
+}
+
+/* -EINVAL if ftrace knows no function of that name. Sleeps. */
+int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
+			     const char *name)
+{
+	char copy[KSYM_NAME_LEN];
+	int err;
+
+	memset(ops, 0, sizeof(*ops));
+	ops->func = func;
+	/* It takes the name apart. */
+	strscpy(copy, name);
+	err = ftrace_set_filter(ops, (unsigned char *)copy, strlen(copy), 1);
+	if (!err)
+		err = register_ftrace_function(ops);
+	if (err)
+		ftrace_free_filter(ops);
+	return err;
+}
+
+/* Waits for calls that are under way. Sleeps. */
+void trapscope_untrace_function(struct ftrace_ops *ops)
+{
+	unregister_ftrace_function(ops);
+	ftrace_free_filter(ops);
 }

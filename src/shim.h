@@ -3,6 +3,7 @@
 #ifndef TRAPSCOPE_SHIM_H
 #define TRAPSCOPE_SHIM_H
 
+#include <linux/ftrace.h>
 #include <linux/kallsyms.h>
 #include <linux/sched.h>
 #include <linux/types.h>
@@ -30,6 +31,15 @@ struct trapscope_task {
 	u64 start_time;
 };
 
+/* A task that had to wait. */
+struct trapscope_sleeper {
+	/* Of the instruction of user mode that it came from; 0 for a kernel thread. */
+	u64 instruction;
+	s32 tgid;
+	s32 tid;
+	char comm[TASK_COMM_LEN];
+};
+
 /* What names a mapping: enough to tell whether two have the same name. */
 struct trapscope_backing {
 	u64 pgoff;
@@ -51,6 +61,34 @@ static const u32 TRAPSCOPE_VM_GROWSDOWN = 1U << 8;
 
 /* What sprint_symbol() may write. */
 static const u32 TRAPSCOPE_SYMBOL_LEN = KSYM_SYMBOL_LEN;
+
+/* What the event of a fault says of its begin, and of its mapping. */
+struct trapscope_fault_begin {
+	u64 ip;
+	u64 vma_start;
+	u64 vma_end;
+	u64 ino;
+	/* FAULT_FLAG_* */
+	u32 flags;
+	/* As the kernel has it: MAJOR(), MINOR(). */
+	u32 dev;
+	s32 tgid;
+	/* Attempts that ended in VM_FAULT_RETRY. */
+	u16 retries;
+	/* The lowest of VM_*. */
+	u8 vm_flags;
+};
+
+/* What the event of a fault says. */
+struct trapscope_fault {
+	struct trapscope_fault_begin begin;
+	u64 address;
+	u64 latency_ns;
+	/* VM_FAULT_* */
+	u32 result;
+	u8 class;
+	bool major;
+};
 
 /* Bits of trapscope_vma_traits(): those of VmaTraits in decode/classify.rs. */
 enum trapscope_vma_trait {
@@ -102,6 +140,19 @@ struct trapscope_idtr {
 	bool async_pf;
 };
 
+/* What KVM offers to its guest. */
+struct trapscope_kvm {
+	/* KVM_FEATURE_*, as a mask. */
+	u32 features;
+	bool guest;
+};
+
+/* MSRs of a CPU in a KVM guest. */
+struct trapscope_async_pf {
+	u64 enabled;
+	u64 interrupt;
+};
+
 unsigned long trapscope_irq_save(void);
 void trapscope_irq_restore(unsigned long flags);
 u16 trapscope_vma_traits(struct vm_area_struct *vma);
@@ -110,11 +161,14 @@ bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
 bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address);
 void trapscope_vma_backing(struct vm_area_struct *vma,
 			   struct trapscope_backing *out);
+void trapscope_vma_tell(struct vm_area_struct *vma,
+			struct trapscope_fault_begin *out);
 int trapscope_vma_name(struct vm_area_struct *vma, char *buf, int size);
 bool trapscope_mm_owner(struct mm_struct *mm, struct trapscope_owner *out);
 bool trapscope_process_owner(s32 pid, struct trapscope_owner *out);
 void trapscope_current_owner(struct trapscope_owner *out);
 struct trapscope_task trapscope_current(void);
+void trapscope_current_sleeper(struct trapscope_sleeper *out);
 void *trapscope_inode_private(struct inode *inode);
 void *trapscope_seq_private(struct seq_file *seq);
 void *trapscope_open_private(struct file *file);
@@ -152,6 +206,14 @@ int trapscope_register_sleep(struct notifier_block *block);
 void trapscope_unregister_sleep(struct notifier_block *block);
 bool trapscope_is_before_sleep(unsigned long news);
 bool trapscope_tracepoint_on(struct tracepoint *tp);
+unsigned int trapscope_this_cpu(void);
+void trapscope_kvm(struct trapscope_kvm *out);
+int trapscope_async_pf(unsigned int cpu, struct trapscope_async_pf *out);
+u64 trapscope_async_pf_area(void);
+u32 trapscope_async_pf_token(u64 area);
+int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
+			     const char *name);
+void trapscope_untrace_function(struct ftrace_ops *ops);
 
 /* Of vector_stubs.S. */
 extern const char trapscope_stubs[];

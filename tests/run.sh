@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-[ $# -gt 0 ] || set -- classes numa rows totals kernel debugfs idt trace_idt module soak survive lockdown bpf
+[ $# -gt 0 ] || set -- classes numa rows totals kernel event async_pf debugfs idt trace_idt module soak survive lockdown bpf
 
 # programs AREA: what can be run in it
 programs() {

@@ -5,13 +5,16 @@
 //! The hooks write, [`crate::present`] reads. Writers take no lock and
 //! allocate nothing.
 
+pub(crate) mod async_pf;
 pub(crate) mod filter_slot;
 mod heirs;
 pub(crate) mod links;
+pub(crate) mod longest;
 pub(crate) mod names;
 pub(crate) mod outside;
 pub(crate) mod row;
 pub(crate) mod rows;
+pub(crate) mod tokens;
 pub(crate) mod totals;
 pub(crate) mod vectors;
 
@@ -25,6 +28,7 @@ use crate::{
         rcu, //
     },
 };
+use async_pf::AsyncPf;
 use filter_slot::FilterSlot;
 use kernel::prelude::*;
 use links::Links;
@@ -42,6 +46,8 @@ pub(crate) struct Accounts {
     pub(crate) links: Links,
     /// What handle_mm_fault() never sees.
     pub(crate) outside: Outside,
+    /// KVM's asynchronous page faults, which it never sees either.
+    pub(crate) async_pf: AsyncPf,
     /// Whose faults count.
     pub(crate) filter: FilterSlot,
     /// Why a fault can't just be counted: [`PAUSED`], [`FILTERED`].
@@ -63,6 +69,7 @@ impl Accounts {
             rows: Rows::new(rows)?,
             links: Links::new(calls)?,
             outside: Outside::new()?,
+            async_pf: AsyncPf::new()?,
             filter: FilterSlot::new(),
             gate: AtomicU32::new(0),
         })
@@ -108,11 +115,16 @@ impl Accounts {
         self.outside.clear();
         self.rows.clear();
         self.links.forget_dropped();
+        self.async_pf.clear();
         self.gate.fetch_and(!PAUSED, Ordering::Release);
     }
 
     /// Returns the memory that all of it takes, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        self.totals.memory() + self.rows.memory() + self.links.memory() + self.outside.memory()
+        self.totals.memory()
+            + self.rows.memory()
+            + self.links.memory()
+            + self.outside.memory()
+            + self.async_pf.memory()
     }
 }

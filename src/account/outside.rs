@@ -47,8 +47,6 @@ pub(crate) enum Event {
     Resumed,
 }
 
-const EVENTS: usize = Region::COUNT + BadArea::ALL.len() + 2;
-
 /// Error codes that can be told apart: each a combination of the known bits.
 const CODES: usize = 1 << error_code::BITS.len();
 
@@ -71,18 +69,40 @@ pub(crate) enum Own {
 
 /// The counters, per CPU.
 pub(crate) struct Outside {
-    events: PerCpuCounters<{ EVENTS * 2 }>,
+    events: PerCpuCounters<{ Event::COUNT * 2 }>,
     codes: PerCpuCounters<{ CODES * 2 }>,
     own: PerCpuCounters<5>,
 }
 
 impl Event {
-    fn index(self) -> usize {
+    /// Number of events.
+    const COUNT: usize = Self::REFUSED + 3;
+
+    /// Number of those that are a fault with an error code. They come first.
+    pub(crate) const REFUSED: usize = Region::COUNT + BadArea::Signal as usize;
+
+    /// Their names, by [`Self::index`].
+    pub(crate) const REFUSED_NAMES: [&'static str; Self::REFUSED] = {
+        let mut names = [""; Self::REFUSED];
+        let mut i = 0;
+        while i < names.len() {
+            names[i] = if i < Region::COUNT {
+                Region::ALL[i].name()
+            } else {
+                BadArea::ALL[i - Region::COUNT].1
+            };
+            i += 1;
+        }
+        names
+    };
+
+    /// Returns a number below [`Self::COUNT`] that no other one has.
+    pub(crate) fn index(self) -> usize {
         match self {
             Self::Region(region) => region.index(),
             Self::BadArea(reason) => Region::COUNT + reason as usize,
-            Self::Pending => EVENTS - 2,
-            Self::Resumed => EVENTS - 1,
+            Self::Pending => Self::COUNT - 2,
+            Self::Resumed => Self::COUNT - 1,
         }
     }
 }

@@ -108,6 +108,12 @@ impl Word {
         }
     }
 
+    /// Returns the word without the blanks.
+    pub(crate) fn bare(&self) -> &[u8] {
+        let end = self.length.saturating_sub(1);
+        self.text.get(1..end).unwrap_or_default()
+    }
+
     /// Tells whether this is the word for a name.
     #[inline]
     pub(crate) fn is_of(&self, comm: &[u8; COMM_LEN]) -> bool {
@@ -214,7 +220,9 @@ mod tests {
             let mut comm = [0; COMM_LEN];
             comm[..name.len()].copy_from_slice(name);
             let word = Word::of(&comm);
-            word.is_of(&comm) && word.text.get(..word.length) == Some(expected)
+            word.is_of(&comm)
+                && word.text.get(..word.length) == Some(expected)
+                && word.bare() == expected.trim_ascii()
         };
         assert!(word(b"", b" - "));
         assert!(word(b"sh", b" sh "));

@@ -6,6 +6,8 @@
 //! code, no input or output and no allocation, so that each file is tested by the KUnit suite that
 //! it carries, without a fault having to happen.
 
+pub(crate) mod async_pf;
+pub(crate) mod c_list;
 pub(crate) mod class;
 pub(crate) mod classify;
 pub(crate) mod cpu_list;

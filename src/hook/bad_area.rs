@@ -2,7 +2,10 @@
 
 //! Faults that handle_mm_fault() does not get, where only they pass.
 
-use super::fault::Message;
+use super::{
+    fault::Message,
+    refused::refused, //
+};
 use crate::{
     account::{
         outside::{
@@ -64,9 +67,7 @@ impl kprobe::Handler for Vsyscall {
 
     fn entered(&self, call: BadArea) {
         if call.user_mode && legacy_call(&call) && !self.0.paused() {
-            self.0
-                .outside
-                .refused(Event::Region(Region::Vsyscall), call.error_code, true);
+            refused(&self.0, Event::Region(Region::Vsyscall), &call);
         }
     }
 }
@@ -101,9 +102,7 @@ impl kprobe::Handler for NoVma {
             // the vsyscall page where they are about to be emulated.
             if call.user_mode && !legacy_call(&call) {
                 let region = region::region_of(call.address, &self.layout);
-                self.accounts
-                    .outside
-                    .refused(Event::Region(region), call.error_code, true);
+                refused(&self.accounts, Event::Region(region), &call);
             }
             return;
         }
@@ -116,9 +115,7 @@ impl kprobe::Handler for NoVma {
             }
             Reason::NoVma
         };
-        self.accounts
-            .outside
-            .refused(Event::BadArea(reason), call.error_code, call.user_mode);
+        refused(&self.accounts, Event::BadArea(reason), &call);
     }
 }
 
@@ -131,11 +128,7 @@ impl kprobe::Handler for NoAccess {
     fn entered(&self, call: BadArea) {
         if !self.0.paused() {
             last_call(&self.0, &call);
-            self.0.outside.refused(
-                Event::BadArea(Reason::Access),
-                call.error_code,
-                call.user_mode,
-            );
+            refused(&self.0, Event::BadArea(Reason::Access), &call);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! runs. User mode has none that a fault on good memory would pay for: see
 //! [`super::bad_area`].
 
+use super::refused::refused;
 use crate::{
     account::{
         outside::Event,
@@ -16,6 +17,7 @@ use crate::{
         Layout, //
     },
     sys::{
+        functions::BadArea,
         kernel_info,
         tracepoint::ExceptionHandler, //
     },
@@ -47,12 +49,16 @@ impl ExceptionHandler for FromKernel {
     const NAME: &'static CStr = c"page_fault_kernel";
 
     #[inline]
-    fn raised(&self, address: u64, error_code: u64) {
+    fn raised(&self, address: u64, instruction: u64, error_code: u64) {
         if region::is_kernel_address(address, self.task_size_max) && !self.accounts.paused() {
             let region = region::region_of(address, &self.layout);
-            self.accounts
-                .outside
-                .refused(Event::Region(region), error_code, false);
+            let fault = BadArea {
+                user_mode: false,
+                address,
+                instruction,
+                error_code,
+            };
+            refused(&self.accounts, Event::Region(region), &fault);
         }
     }
 }

@@ -43,6 +43,7 @@ use crate::{
         },
         kretprobe::{
             self,
+            Besides,
             Entered,
             Room, //
         },
@@ -50,6 +51,11 @@ use crate::{
         task::{
             fault_signal_pending,
             TaskId, //
+        },
+        trace_event::{
+            self,
+            Begin,
+            End, //
         }, //
     },
 };
@@ -69,25 +75,33 @@ pub(crate) enum Message {
         class: Option<Class>,
         /// It ran under the per-VMA lock.
         vma_lock: bool,
+        /// How many of them there were, as far as somebody wants to know.
+        retries: u16,
     },
     /// The fault failed with VM_FAULT_SIGSEGV: what follows is no bad area.
     Failed,
 }
 
 impl Message {
-    const GREW: u32 = 1 << 16;
-    const FAILED: u32 = 1 << 17;
-    const VMA_LOCK: u32 = 1 << 18;
-    const NO_CLASS: u32 = 0xffff;
+    const NO_CLASS: u32 = 0xff;
+    const GREW: u32 = 1 << 8;
+    const FAILED: u32 = 1 << 9;
+    const VMA_LOCK: u32 = 1 << 10;
+    const RETRIES: u32 = 16;
 
     /// Returns the message as a number.
     pub(crate) fn pack(self) -> u32 {
         match self {
             Self::Grew => Self::GREW,
             Self::Failed => Self::FAILED,
-            Self::Again { class, vma_lock } => {
+            Self::Again {
+                class,
+                vma_lock,
+                retries,
+            } => {
                 class.map_or(Self::NO_CLASS, |class| class.index() as u32)
                     | if vma_lock { Self::VMA_LOCK } else { 0 }
+                    | u32::from(retries) << Self::RETRIES
             }
         }
     }
@@ -96,10 +110,11 @@ impl Message {
     pub(crate) fn unpack(raw: u32) -> Self {
         match raw {
             Self::GREW => Self::Grew,
-            raw if raw & Self::FAILED != 0 => Self::Failed,
+            Self::FAILED => Self::Failed,
             raw => Self::Again {
                 class: Class::from_index((raw & Self::NO_CLASS) as usize),
                 vma_lock: raw & Self::VMA_LOCK != 0,
+                retries: (raw >> Self::RETRIES) as u16,
             },
         }
     }
@@ -125,8 +140,10 @@ fn user_mode(manner: Manner) -> Option<bool> {
 const NO_FRAME: u64 = u64::MAX;
 
 /// What is kept from the entry of a call to its return: little, since it is
-/// written and read for each.
+/// written and read for each. With the arguments it has 64 bytes, for which it is
+/// packed.
 #[derive(Clone, Copy)]
+#[repr(Rust, packed(4))]
 pub(crate) struct Call {
     address: u64,
     mm: usize,
@@ -142,6 +159,27 @@ pub(crate) struct Call {
     page_cache: Option<bool>,
     /// The class of an earlier attempt that stands for the fault.
     carried: Option<Class>,
+}
+
+const _: () = assert!(core::mem::size_of::<Call>() <= 52);
+
+impl Call {
+    #[inline(always)]
+    fn new(call: FaultEntry<'_>, known: Known, entered: Reading) -> Self {
+        Self {
+            address: call.address(),
+            mm: call.vma().mm_id(),
+            before: known.before,
+            row: known.row,
+            manner: Manner::new(FaultFlags::from_raw(call.flags()), call.has_registers()),
+            traits: known.traits,
+            hint: known.hint,
+            at_once: known.at_once,
+            carried: known.carried,
+            page_cache: known.page_cache,
+            entered,
+        }
+    }
 }
 
 impl Fault {
@@ -185,7 +223,7 @@ impl Fault {
 
     /// Counts an attempt that ended in VM_FAULT_RETRY.
     #[cold]
-    fn again(&self, call: &Call, result: VmFault) {
+    fn again(&self, call: &Call, begin: Option<&Begin>, result: VmFault) {
         let class = classify::on_retry(call.hint, result, call.traits, call.page_cache);
         self.accounts.totals.retry(class);
         if call.manner.flags().vma_lock() {
@@ -207,12 +245,14 @@ impl Fault {
             Some(mode) => self.accounts.outside.count(Event::Pending, mode),
             None => (),
         }
-        if stands.is_some() || user_mode.is_some() {
+        if stands.is_some() || user_mode.is_some() || begin.is_some() {
+            let before = begin.map_or(0, Begin::retries);
             self.link(
                 call,
                 Message::Again {
                     class: stands,
                     vma_lock: call.manner.flags().vma_lock(),
+                    retries: before.saturating_add(1),
                 },
             );
         }
@@ -231,7 +271,7 @@ impl Fault {
     }
 
     /// Counts a fault that is over.
-    fn over(&self, exit: FaultExit<'_>, call: &Call, result: VmFault) {
+    fn over(&self, exit: FaultExit<'_>, call: &Call, begin: Option<&Begin>, result: VmFault) {
         let after = match exit.vma() {
             Some(vma) if call.hint.needs_after(result) => {
                 let entry = vma.entry(call.address, call.traits, &self.tables);
@@ -245,16 +285,25 @@ impl Fault {
             class = call.carried.unwrap_or(class);
         }
         let major = !result.error() && (result.major() || call.manner.flags().tried());
-        self.accounts.totals.complete(
-            class,
-            call.manner.over(major),
-            self.clock.since(call.entered),
-        );
+        let latency_ns = self.clock.since(call.entered);
+        self.accounts
+            .totals
+            .complete(class, call.manner.over(major), latency_ns);
         if major || !self.accounts.rows.complete_at_once(call.row, class) {
             self.count_in_row(exit, call, class, major);
         }
         if class == Class::Sigsegv && call.manner.has_registers() {
             self.link(call, Message::Failed);
+        }
+        if let Some(begin) = begin {
+            let end = End {
+                address: call.address,
+                class,
+                result: exit.result(),
+                major,
+                latency_ns,
+            };
+            trace_event::fault(begin, &end);
         }
     }
 
@@ -279,22 +328,27 @@ impl Fault {
         &self,
         call: FaultEntry<'_>,
         known: Known,
-        room: Room<'a, Call>,
+        room: Room<'a, Call, Begin>,
         entered: Reading,
     ) -> Entered<'a> {
-        let kept = room.keep(Call {
-            address: call.address(),
-            mm: call.vma().mm_id(),
-            before: known.before,
-            row: known.row,
-            manner: Manner::new(FaultFlags::from_raw(call.flags()), call.has_registers()),
-            traits: known.traits,
-            hint: known.hint,
-            at_once: known.at_once,
-            carried: known.carried,
-            page_cache: known.page_cache,
-            entered,
-        });
+        let kept = room.keep(Call::new(call, known, entered));
+        self.accounts.outside.own(Own::Entered);
+        kept
+    }
+
+    /// The entry of a call that somebody is to be told of: all that is known is
+    /// kept, and nothing is counted at once.
+    #[cold]
+    fn entered_traced<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call, Begin>) -> Entered<'a> {
+        let Some(known) = self.find_out(call) else {
+            return room.skip();
+        };
+        let begin = Begin::of(call, known.retries);
+        let known = Known {
+            at_once: None,
+            ..known
+        };
+        let kept = room.keep_with(Call::new(call, known, self.clock.read()), begin);
         self.accounts.outside.own(Own::Entered);
         kept
     }
@@ -306,7 +360,7 @@ impl Fault {
         &self,
         call: FaultEntry<'_>,
         (row, traits): (RowRef, VmaTraits),
-        room: Room<'a, Call>,
+        room: Room<'a, Call, Begin>,
     ) -> Entered<'a> {
         if traits.any(VmaTraits::INTRICATE) {
             return self.entered_rarely(call, room);
@@ -331,7 +385,7 @@ impl Fault {
         &self,
         call: FaultEntry<'_>,
         flags: FaultFlags,
-        room: Room<'a, Call>,
+        room: Room<'a, Call, Begin>,
     ) -> Entered<'a> {
         let accounts = &*self.accounts;
         if flags.tried() || accounts.links.may_have(TaskId::current()) {
@@ -345,7 +399,11 @@ impl Fault {
 
     /// As [`Self::entered_in_row`], where the row is not at the first look.
     #[inline(never)]
-    fn entered_further_on<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+    fn entered_further_on<'a>(
+        &self,
+        call: FaultEntry<'_>,
+        room: Room<'a, Call, Begin>,
+    ) -> Entered<'a> {
         match self.accounts.rows.further_on(call.vma()) {
             Some(found) => self.entered_in_row(call, found, room),
             None => self.entered_rarely(call, room),
@@ -355,13 +413,22 @@ impl Fault {
     /// The entry of a call of which more is to be known than what most have in
     /// common.
     #[inline(never)]
-    fn entered_rarely<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+    fn entered_rarely<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call, Begin>) -> Entered<'a> {
+        match self.find_out(call) {
+            Some(known) => self.keep(call, known, room, self.clock.read()),
+            None => room.skip(),
+        }
+    }
+
+    /// Finds out all about a call; `None` if the filter leaves it out.
+    #[inline]
+    fn find_out(&self, call: FaultEntry<'_>) -> Option<Known> {
         let accounts = &*self.accounts;
         if self.left_out(call) {
             if !accounts.paused() {
                 accounts.outside.own(Own::Filtered);
             }
-            return room.skip();
+            return None;
         }
         let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
         let message = self.linked(call, flags);
@@ -378,11 +445,11 @@ impl Fault {
         let entry = vma.entry(call.address(), traits, &self.tables);
         let state = self.tables.decode(entry);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
-        let carried = match message {
-            Some(Message::Again { class, .. }) => class,
-            _ => None,
+        let (carried, retries) = match message {
+            Some(Message::Again { class, retries, .. }) => (class, retries),
+            _ => (None, 0),
         };
-        let known = Known {
+        Some(Known {
             before: state.pfn().unwrap_or(NO_FRAME),
             // A later attempt counts as major, whatever it does.
             at_once: hint
@@ -392,9 +459,9 @@ impl Fault {
                 .needs_page_cache(traits)
                 .then(|| vma.in_page_cache(call.address())),
             carried,
+            retries,
             ..Known::plain(row, traits, hint)
-        };
-        self.keep(call, known, room, self.clock.read())
+        })
     }
 
     /// The entry of a call for an address that has an entry.
@@ -405,7 +472,7 @@ impl Fault {
         row: RowRef,
         traits: VmaTraits,
         pte: u64,
-        room: Room<'a, Call>,
+        room: Room<'a, Call, Begin>,
     ) -> Entered<'a> {
         let state = self.tables.decode((pte, Level::Pte));
         let flags = FaultFlags::from_raw(call.flags());
@@ -418,16 +485,16 @@ impl Fault {
 
     /// The return of a call that left more to find out.
     #[inline(never)]
-    fn returned_rarely(&self, exit: FaultExit<'_>, call: &Call) {
+    fn returned_rarely(&self, exit: FaultExit<'_>, call: &Call, begin: Option<&Begin>) {
         self.accounts.outside.own(Own::Returned);
         if self.accounts.paused() {
             return;
         }
         let result = VmFault::from_raw(exit.result());
         if result.retry() {
-            self.again(call, result);
+            self.again(call, begin, result);
         } else {
-            self.over(exit, call, result);
+            self.over(exit, call, begin, result);
         }
     }
 }
@@ -441,6 +508,7 @@ struct Known {
     before: u64,
     page_cache: Option<bool>,
     carried: Option<Class>,
+    retries: u16,
 }
 
 impl Known {
@@ -455,6 +523,7 @@ impl Known {
             before: NO_FRAME,
             page_cache: None,
             carried: None,
+            retries: 0,
         }
     }
 }
@@ -465,9 +534,13 @@ impl Known {
 impl kretprobe::Handler for Fault {
     type Target = HandleMmFault;
     type Data = Call;
+    type More = Begin;
 
     #[inline(always)]
-    fn entered<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call>) -> Entered<'a> {
+    fn entered<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call, Begin>) -> Entered<'a> {
+        if trace_event::fault_is_on() {
+            return self.entered_traced(call, room);
+        }
         let accounts = &*self.accounts;
         let flags = FaultFlags::from_raw(call.flags());
         if !accounts.clear_way() || !self.clock.is_tsc() {
@@ -483,7 +556,7 @@ impl kretprobe::Handler for Fault {
     }
 
     #[inline(always)]
-    fn returned(&self, exit: FaultExit<'_>, call: &Call) {
+    fn returned(&self, exit: FaultExit<'_>, call: &Call, besides: Besides<'_, Call, Begin>) {
         let accounts = &*self.accounts;
         let result = VmFault::from_raw(exit.result());
         match call.at_once {
@@ -495,7 +568,31 @@ impl kretprobe::Handler for Fault {
                     self.count_in_row(exit, call, class, false);
                 }
             }
-            _ => self.returned_rarely(exit, call),
+            _ => self.returned_rarely(exit, call, besides.get()),
+        }
+    }
+}
+
+#[kunit_tests(trapscope_fault)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_survives_packing() {
+        let again = |class, vma_lock, retries| Message::Again {
+            class,
+            vma_lock,
+            retries,
+        };
+        for message in [
+            Message::Grew,
+            Message::Failed,
+            again(None, false, 1),
+            again(None, true, u16::MAX),
+            again(Some(Class::AnonZero), false, 0),
+            again(Some(Class::Hwpoison), true, 2),
+        ] {
+            assert_eq!(Message::unpack(message.pack()), message);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         },
         kretprobe::{
             self,
+            Besides,
             Entered,
             Room, //
         },
@@ -40,6 +41,7 @@ pub(crate) struct Before {
 impl kretprobe::Handler for Growth {
     type Target = ExpandDownwards;
     type Data = Before;
+    type More = ();
 
     fn entered<'a>(&self, call: GrowthEntry<'_>, room: Room<'a, Before>) -> Entered<'a> {
         if current_in_exec() {
@@ -52,7 +54,7 @@ impl kretprobe::Handler for Growth {
         })
     }
 
-    fn returned(&self, call: GrowthExit<'_>, before: &Before) {
+    fn returned(&self, call: GrowthExit<'_>, before: &Before, _besides: Besides<'_, Before, ()>) {
         // It returns 0 also where another thread had been faster.
         if call.vma.range().0 < before.start {
             self.0.links.put(

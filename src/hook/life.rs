@@ -13,6 +13,7 @@ use crate::{
         kprobe,
         kretprobe::{
             self,
+            Besides,
             Entered,
             Room, //
         },
@@ -40,12 +41,13 @@ pub(crate) struct Copies(pub(super) Arc<Accounts>);
 impl kretprobe::Handler for Copies {
     type Target = CopyVma;
     type Data = ();
+    type More = ();
 
     fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
         room.keep(())
     }
 
-    fn returned(&self, copied: Copied<'_>, (): &()) {
+    fn returned(&self, copied: Copied<'_>, (): &(), _besides: Besides<'_, (), ()>) {
         if let Some(to) = copied.to {
             // A merge may leave the mapping in the object that it was in.
             if to.id() != copied.from && !self.0.paused() {

@@ -2,16 +2,22 @@
 
 //! The hooks on the kernel: they take what they see to [`crate::account`].
 
+pub(crate) mod async_pf;
 pub(crate) mod bad_area;
 pub(crate) mod exception;
 pub(crate) mod fault;
 pub(crate) mod growth;
 pub(crate) mod life;
+mod refused;
 pub(crate) mod vectors;
 
 use crate::{
     account::Accounts,
     sys::{
+        ftrace::{
+            self,
+            Traced, //
+        },
         kprobe::{
             self,
             Kprobe, //
@@ -69,6 +75,14 @@ impl<H: tracepoint::ExceptionHandler + Send> Attached for Probe<H> {
     }
 }
 
+impl<H: ftrace::Handler + Send> Attached for Traced<H> {
+    const HOW: &'static str = "ftrace";
+
+    fn missed(&self) -> u64 {
+        0
+    }
+}
+
 /// One hook: attached, or the reason why not.
 pub(crate) type Leg<P> = Result<Pin<KBox<P>>>;
 
@@ -86,6 +100,9 @@ pub(crate) struct Hooks {
     kernel: Leg<Probe<exception::FromKernel>>,
     moved: Leg<Kretprobe<life::Copies>>,
     end: Leg<Kprobe<life::End>>,
+    // Before the other half: a wait that is seen has an end that is seen.
+    waits: Leg<Kretprobe<async_pf::Waits>>,
+    ready: Leg<Traced<async_pf::Ready>>,
 }
 
 /// What `status` says of a hook.
@@ -97,7 +114,7 @@ pub(crate) struct Report {
 
 impl Hooks {
     /// The names of the hooks, in the order of [`Self::report`].
-    pub(crate) const NAMES: [&'static str; 8] = [
+    pub(crate) const NAMES: [&'static str; 10] = [
         "handle_mm_fault",
         "vm_area_free",
         "copy_vma",
@@ -106,6 +123,8 @@ impl Hooks {
         "bad_area_access_error",
         "emulate_vsyscall_pf",
         "page_fault_kernel",
+        "kvm_async_pf_task_wait_schedule",
+        "__sysvec_kvm_asyncpf_interrupt",
     ];
 
     /// Returns the memory that the hooks take for so many calls, in bytes.
@@ -123,6 +142,14 @@ impl Hooks {
         if end.is_ok() {
             accounts.rows.open();
         }
+        accounts.async_pf.open();
+        let ready = async_pf::Ready::new(a())
+            .and_then(|ready| KBox::pin_init(Traced::new(ready), GFP_KERNEL));
+        if ready.is_ok() {
+            accounts.async_pf.follow();
+        }
+        let waits = Kretprobe::new(async_pf::Waits(a()), async_pf::Waits::calls());
+        let waits = KBox::pin_init(waits, GFP_KERNEL);
         Self {
             growth: KBox::pin_init(Kretprobe::new(growth::Growth(a()), FEW_CALLS), GFP_KERNEL),
             no_vma: KBox::pin_init(Kprobe::new(bad_area::NoVma::new(a())), GFP_KERNEL),
@@ -131,6 +158,8 @@ impl Hooks {
             kernel: KBox::pin_init(Probe::new(exception::FromKernel::new(a())), GFP_KERNEL),
             moved,
             end,
+            waits,
+            ready,
             // Last: it needs the others.
             fault: fault::Fault::new(a())
                 .and_then(|fault| KBox::pin_init(Kretprobe::new(fault, calls), GFP_KERNEL)),
@@ -155,6 +184,8 @@ impl Hooks {
             state(&self.no_access),
             state(&self.vsyscall),
             state(&self.kernel),
+            state(&self.waits),
+            state(&self.ready),
         ]
         .into_iter();
         Self::NAMES.map(|name| Report {

@@ -4,6 +4,7 @@
 //!
 //! They read [`crate::account`] and [`crate::inspect`], and never change a count.
 
+mod async_pf;
 mod control;
 mod faults;
 mod idt;
@@ -51,6 +52,7 @@ pub(crate) fn files(
     files.add(c"vmas", vmas::Vmas(c()))?;
     files.add(c"processes", processes::Processes(c()))?;
     files.add_page(c"kernel", kernel::KernelFaults(c()))?;
+    files.add_page(c"async_pf", async_pf::AsyncPageFaults(c()))?;
     files.folder(c"idt");
     files.add(c"table", idt::Gates(v()))?;
     files.add(c"idtr", idt::Idtrs(v()))?;

@@ -2,11 +2,10 @@
 
 //! `processes`: the rows of each process, added up.
 
-use super::line::Line;
+use super::text;
 use crate::{
     account::row::RowCopy,
     control::Control,
-    decode::escape::Word,
     sys::{
         debugfs::{
             File,
@@ -105,16 +104,17 @@ impl File for Processes {
         let Some(process) = record.checked_sub(1).and_then(|place| processes.get(place)) else {
             return out.write_str("# pid state faults major retries rows comm\n");
         };
-        let mut line = Line::new(out);
-        line.decimal(u64::from(process.pid.unsigned_abs()));
-        line.text(if process.live { b" live" } else { b" gone" });
-        for number in [process.faults, process.major, process.retries, process.rows] {
-            line.number(b' ', number);
-        }
-        let word = Word::of(&process.comm);
-        line.first(word.length.saturating_sub(1), &word.text);
-        line.text(b"\n");
-        line.flush();
-        Ok(())
+        write!(
+            out,
+            "{} {} {} {} {} {} ",
+            process.pid,
+            if process.live { "live" } else { "gone" },
+            process.faults,
+            process.major,
+            process.retries,
+            process.rows,
+        )?;
+        text::comm(&process.comm, out);
+        out.write_str("\n")
     }
 }

@@ -3,16 +3,25 @@
 //! What several files write the same way.
 
 use crate::{
-    decode::symbol::Symbol,
+    decode::{
+        escape::Word,
+        symbol::Symbol, //
+    },
     sys::{
         debugfs::Out,
-        symbol::SymbolBuffer, //
+        symbol::SymbolBuffer,
+        task::Comm, //
     }, //
 };
 use core::fmt::{
     self,
     Write, //
 };
+
+/// Writes a task's name as one word, `-` if it is empty.
+pub(super) fn comm(comm: &Comm, out: &mut Out<'_>) {
+    out.bytes(Word::of(comm).bare());
+}
 
 /// Writes a symbol as `symbol+offset`, and its module in brackets after
 /// `before_module`; `-` if there is none.

@@ -2,7 +2,8 @@
 
 //! The scheduler's clock, and a cheaper one for short times.
 //!
-//! C header: [`include/linux/sched/clock.h`](srctree/include/linux/sched/clock.h)
+//! C headers: [`include/linux/sched/clock.h`](srctree/include/linux/sched/clock.h),
+//! [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h)
 
 use crate::bindings;
 use core::arch::x86_64::_rdtsc;
@@ -16,6 +17,14 @@ use kernel::prelude::*;
 pub(crate) fn now_ns() -> u64 {
     // SAFETY: `local_clock()` has no preconditions.
     unsafe { bindings::local_clock() }
+}
+
+/// Returns the machine's time in nanoseconds, the same on all CPUs.
+///
+/// May be called from any context.
+pub(crate) fn machine_ns() -> u64 {
+    // SAFETY: `ktime_get_mono_fast_ns()` has no preconditions.
+    unsafe { bindings::ktime_get_mono_fast_ns() }
 }
 
 /// A clock that is read twice, and converted once.

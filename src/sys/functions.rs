@@ -124,6 +124,15 @@ impl<'a> FaultEntry<'a> {
     pub(crate) fn has_registers(self) -> bool {
         self.0.argument(3) != 0
     }
+
+    /// The address of the instruction that faulted; 0 without registers.
+    pub(crate) fn instruction(self) -> u64 {
+        if !self.has_registers() {
+            return 0;
+        }
+        // SAFETY: Those of the exception, which is still being served.
+        unsafe { Registers::from_raw(self.0.argument(3) as *mut _) }.instruction()
+    }
 }
 
 /// The outcome of `handle_mm_fault()`.
@@ -313,6 +322,8 @@ pub(crate) struct BadArea {
     pub(crate) user_mode: bool,
     /// The address, not rounded.
     pub(crate) address: u64,
+    /// The address of the instruction that faulted.
+    pub(crate) instruction: u64,
     /// The #PF error code.
     pub(crate) error_code: u64,
 }
@@ -328,6 +339,7 @@ impl BadArea {
         let faulted = unsafe { Registers::from_raw(registers.argument(0) as *mut _) };
         Self {
             user_mode: faulted.user_mode(),
+            instruction: faulted.instruction(),
             error_code: registers.argument(1) as u64,
             address: registers.argument(2) as u64,
         }
@@ -367,6 +379,7 @@ unsafe impl Function for EmulateVsyscall {
         let faulted = unsafe { Registers::from_raw(registers.argument(1) as *mut _) };
         BadArea {
             user_mode: faulted.user_mode(),
+            instruction: faulted.instruction(),
             error_code: registers.argument(0) as u64,
             address: registers.argument(2) as u64,
         }
@@ -388,4 +401,29 @@ unsafe impl Function for BadAreaAccessError {
         // SAFETY: By the caller.
         unsafe { BadArea::of(registers) }
     }
+}
+
+/// `kvm_async_pf_task_wait_schedule()`: KVM has not got the page, so the task sleeps.
+///
+/// Source: arch/x86/kernel/kvm.c.
+pub(crate) struct AsyncPfWait;
+
+// SAFETY: void kvm_async_pf_task_wait_schedule(u32 token)
+unsafe impl Function for AsyncPfWait {
+    const SYMBOL: &'static CStr = c"kvm_async_pf_task_wait_schedule";
+    type Entry<'a> = u32;
+
+    unsafe fn entry<'a>(registers: &'a Registers) -> u32 {
+        registers.argument(0) as u32
+    }
+}
+
+// SAFETY: As above.
+unsafe impl Returns for AsyncPfWait {
+    type Kept = ();
+    type Exit<'a> = ();
+
+    unsafe fn kept(_registers: &Registers) {}
+
+    unsafe fn exit<'a>(_registers: &'a Registers, (): ()) {}
 }

@@ -65,3 +65,9 @@ pub(crate) fn cpus() -> impl Iterator<Item = u32> {
         u32::try_from(last).ok()
     })
 }
+
+/// Returns the number of this CPU. Preemption is off.
+pub(crate) fn this_cpu() -> usize {
+    // SAFETY: No preconditions but the caller's.
+    unsafe { bindings::trapscope_this_cpu() as usize }
+}

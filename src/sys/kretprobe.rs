@@ -69,6 +69,12 @@ impl Registers {
         unsafe { (*self.0.get()).__bindgen_anon_1.cs & 3 != 0 }
     }
 
+    /// Returns the address of the instruction: `instruction_pointer()`.
+    pub(super) fn instruction(&self) -> u64 {
+        // SAFETY: Live registers (type invariant).
+        unsafe { (*self.0.get()).ip as u64 }
+    }
+
     /// Returns the value that a function returns.
     #[inline]
     pub(super) fn return_value(&self) -> usize {
@@ -77,8 +83,37 @@ impl Registers {
     }
 }
 
+/// What the entry of a call leaves for its return.
+#[repr(C)]
+struct Slot<D, M> {
+    data: MaybeUninit<D>,
+    /// Whether there is more.
+    has_more: MaybeUninit<bool>,
+    more: MaybeUninit<M>,
+}
+
 /// Where the entry of a call leaves what its return needs.
-pub(crate) struct Room<'a, D>(&'a mut MaybeUninit<D>);
+pub(crate) struct Room<'a, D, M = ()>(&'a mut Slot<D, M>);
+
+/// What the entry of a call kept besides its data, to be looked at only where it is
+/// needed.
+///
+/// # Invariants
+///
+/// The [`Room`] of the slot was filled.
+pub(crate) struct Besides<'a, D, M>(&'a Slot<D, M>);
+
+impl<'a, D, M> Besides<'a, D, M> {
+    /// Returns what [`Room::keep_with`] was given, if it was that.
+    pub(crate) fn get(self) -> Option<&'a M> {
+        // SAFETY: Filled (type invariant).
+        if !unsafe { self.0.has_more.assume_init() } {
+            return None;
+        }
+        // SAFETY: Whoever wrote true had filled it.
+        Some(unsafe { self.0.more.assume_init_ref() })
+    }
+}
 
 /// What the entry of a call came to.
 ///
@@ -87,13 +122,23 @@ pub(crate) struct Room<'a, D>(&'a mut MaybeUninit<D>);
 /// If it is true, the [`Room`] with this lifetime was filled.
 pub(crate) struct Entered<'a>(bool, PhantomData<fn(&'a ()) -> &'a ()>);
 
-impl<'a, D> Room<'a, D> {
+impl<'a, D, M> Room<'a, D, M> {
     /// Leaves the data for the return of this call.
     #[inline(always)]
     pub(crate) fn keep(self, data: D) -> Entered<'a> {
-        self.0.write(data);
+        self.0.data.write(data);
+        self.0.has_more.write(false);
         // INVARIANT: Just filled. No two rooms share a lifetime, since handlers
         // have to take any.
+        Entered(true, PhantomData)
+    }
+
+    /// As [`Self::keep`], with what few calls need.
+    pub(crate) fn keep_with(self, data: D, more: M) -> Entered<'a> {
+        self.0.data.write(data);
+        self.0.more.write(more);
+        self.0.has_more.write(true);
+        // INVARIANT: As above.
         Entered(true, PhantomData)
     }
 
@@ -112,26 +157,34 @@ pub(crate) trait Handler: Sync {
     /// What is kept from the entry to the return.
     type Data: Copy;
 
+    /// What is kept besides, for calls that need it.
+    type More: Copy;
+
     /// Called at the entry, on the task that called the function.
     ///
     /// Preemption is off: no sleeping, no allocation.
     fn entered<'a>(
         &self,
         call: <Self::Target as Function>::Entry<'_>,
-        room: Room<'a, Self::Data>,
+        room: Room<'a, Self::Data, Self::More>,
     ) -> Entered<'a>;
 
     /// Called at the return, on the same task, with what the entry kept.
     ///
     /// Preemption is off: no sleeping, no allocation.
-    fn returned(&self, call: <Self::Target as Returns>::Exit<'_>, data: &Self::Data);
+    fn returned(
+        &self,
+        call: <Self::Target as Returns>::Exit<'_>,
+        data: &Self::Data,
+        besides: Besides<'_, Self::Data, Self::More>,
+    );
 }
 
 /// What lies in a kretprobe instance between entry and return.
 #[repr(C)]
 struct Kept<H: Handler> {
     arguments: <H::Target as Returns>::Kept,
-    data: MaybeUninit<H::Data>,
+    slot: Slot<H::Data, H::More>,
 }
 
 /// A registered kretprobe.
@@ -254,9 +307,13 @@ unsafe extern "C" fn entered<H: Handler>(
     let kept = unsafe { &mut *(&raw mut (*instance).data).cast::<MaybeUninit<Kept<H>>>() };
     let kept = kept.write(Kept {
         arguments,
-        data: MaybeUninit::uninit(),
+        slot: Slot {
+            data: MaybeUninit::uninit(),
+            has_more: MaybeUninit::uninit(),
+            more: MaybeUninit::uninit(),
+        },
     });
-    let Entered(seen, _) = this.handler.entered(call, Room(&mut kept.data));
+    let Entered(seen, _) = this.handler.entered(call, Room(&mut kept.slot));
     c_int::from(!seen)
 }
 
@@ -278,8 +335,9 @@ unsafe extern "C" fn returned<H: Handler>(
     let call = unsafe { H::Target::exit(registers, kept.arguments) };
     // SAFETY: The entry handler filled it, or this call would not be
     // (invariant of `Entered`).
-    let data = unsafe { kept.data.assume_init_ref() };
-    this.handler.returned(call, data);
+    let data = unsafe { kept.slot.data.assume_init_ref() };
+    // INVARIANT: As above.
+    this.handler.returned(call, data, Besides(&kept.slot));
     0
 }
 
@@ -338,23 +396,36 @@ mod tests {
     impl Handler for Unseen {
         type Target = Nowhere;
         type Data = ();
+        type More = ();
         fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
             room.skip()
         }
-        fn returned(&self, (): (), (): &()) {}
+        fn returned(&self, (): (), (): &(), _besides: Besides<'_, (), ()>) {}
     }
 
-    /// Keeps the argument and the length that was returned.
-    struct Spy(Arc<[AtomicU64; 2]>);
+    /// Keeps the argument and the length that was returned; odd arguments twice.
+    struct Spy(Arc<[AtomicU64; 3]>);
 
     impl Handler for Spy {
         type Target = SprintSymbol;
         type Data = u64;
-        fn entered<'a>(&self, address: usize, room: Room<'a, u64>) -> Entered<'a> {
-            room.keep(address as u64)
+        type More = u64;
+        fn entered<'a>(&self, address: usize, room: Room<'a, u64, u64>) -> Entered<'a> {
+            let address = address as u64;
+            if address & 1 == 0 {
+                room.keep(address)
+            } else {
+                room.keep_with(address, address)
+            }
         }
-        fn returned(&self, (kept, length): (usize, usize), address: &u64) {
+        fn returned(
+            &self,
+            (kept, length): (usize, usize),
+            address: &u64,
+            besides: Besides<'_, u64, u64>,
+        ) {
             if kept as u64 == *address {
+                self.0[2].store(besides.get().copied().unwrap_or(0), Ordering::Relaxed);
                 self.0[0].store(*address, Ordering::Relaxed);
                 self.0[1].store(length as u64, Ordering::Relaxed);
             }
@@ -376,15 +447,18 @@ mod tests {
 
     #[test]
     fn entry_and_return_are_seen_until_it_is_dropped() -> Result {
-        let seen = Arc::new([const { AtomicU64::new(0) }; 2], GFP_KERNEL)?;
+        let seen = Arc::new([const { AtomicU64::new(0) }; 3], GFP_KERNEL)?;
         let probe = KBox::pin_init(Kretprobe::new(Spy(seen.clone()), 4), GFP_KERNEL)?;
         let length = call(0x1234);
         assert_eq!(seen[0].load(Ordering::Relaxed), 0x1234);
         assert_eq!(seen[1].load(Ordering::Relaxed), length);
+        assert_eq!(seen[2].load(Ordering::Relaxed), 0);
+        call(0x1235);
+        assert_eq!(seen[2].load(Ordering::Relaxed), 0x1235);
         assert_eq!(probe.missed(), 0);
         drop(probe);
         call(0x5678);
-        assert_eq!(seen[0].load(Ordering::Relaxed), 0x1234);
+        assert_eq!(seen[0].load(Ordering::Relaxed), 0x1235);
         Ok(())
     }
 }

@@ -4,11 +4,13 @@
 //!
 //! All of the module's `unsafe` is here.
 
+pub(crate) mod async_pf;
 pub(crate) mod atomic;
 pub(crate) mod clock;
 pub(crate) mod cpus;
 pub(crate) mod debugfs;
 pub(crate) mod descriptor_table;
+pub(crate) mod ftrace;
 pub(crate) mod functions;
 pub(crate) mod kernel_info;
 pub(crate) mod kernel_page;
@@ -23,6 +25,7 @@ pub(crate) mod second_idt;
 pub(crate) mod secrecy;
 pub(crate) mod symbol;
 pub(crate) mod task;
+pub(crate) mod trace_event;
 pub(crate) mod tracepoint;
 pub(crate) mod vector_stubs;
 pub(crate) mod vma;

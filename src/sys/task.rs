@@ -57,6 +57,35 @@ pub(crate) fn fault_signal_pending(user_mode: bool) -> bool {
 /// A task's name, padded with NUL.
 pub(crate) type Comm = [u8; COMM_LEN];
 
+/// A task that had to wait, and what for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sleeper {
+    /// The process's id.
+    pub(crate) pid: i32,
+    /// The task's own id.
+    pub(crate) tid: i32,
+    /// The task's own name.
+    pub(crate) comm: Comm,
+    /// The address of the instruction of user mode that it came from; 0 for a
+    /// kernel thread.
+    pub(crate) instruction: u64,
+}
+
+impl Sleeper {
+    /// Returns the current task.
+    pub(crate) fn current() -> Self {
+        let mut raw = bindings::trapscope_sleeper::default();
+        // SAFETY: Task context; `raw` is valid for writes.
+        unsafe { bindings::trapscope_current_sleeper(&mut raw) };
+        Self {
+            pid: raw.tgid,
+            tid: raw.tid,
+            comm: raw.comm,
+            instruction: raw.instruction,
+        }
+    }
+}
+
 /// The process that an address space belongs to.
 #[derive(Clone, Copy)]
 pub(crate) struct Owner {

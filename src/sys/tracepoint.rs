@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    sys::kretprobe::Registers, //
+};
 use core::{
     ffi::CStr,
     pin::Pin,
@@ -34,7 +37,7 @@ pub(crate) trait ExceptionHandler: Sync {
     ///
     /// Interrupts are off, and it may be an NMI that faulted: no sleeping, no
     /// allocation, no lock.
-    fn raised(&self, address: u64, error_code: u64);
+    fn raised(&self, address: u64, instruction: u64, error_code: u64);
 }
 
 /// A probe that is registered with a tracepoint.
@@ -106,12 +109,15 @@ impl<H: ExceptionHandler> PinnedDrop for Probe<H> {
 unsafe extern "C" fn raised<H: ExceptionHandler>(
     data: *mut c_void,
     address: c_ulong,
-    _regs: *mut bindings::pt_regs,
+    regs: *mut bindings::pt_regs,
     error_code: c_ulong,
 ) {
     // SAFETY: The data is a pinned `Probe<H>`, whose drop waits for this.
     let this = unsafe { &*data.cast::<Probe<H>>() };
-    this.handler.raised(address as u64, error_code as u64);
+    // SAFETY: Those of the exception, which is just being served.
+    let instruction = unsafe { Registers::from_raw(regs) }.instruction();
+    this.handler
+        .raised(address as u64, instruction, error_code as u64);
 }
 
 /// Tells whether anybody listens to a tracepoint; `None` if there is no such.
@@ -161,7 +167,7 @@ mod tests {
 
     impl ExceptionHandler for Unseen {
         const NAME: &'static CStr = c"trapscope_no_such_tracepoint";
-        fn raised(&self, _address: u64, _error_code: u64) {}
+        fn raised(&self, _address: u64, _instruction: u64, _error_code: u64) {}
     }
 
     #[test]

@@ -223,6 +223,12 @@ impl Vma {
         usize::try_from(length).unwrap_or(0).min(buffer.len())
     }
 
+    /// Fills in what the event of a fault says of the mapping.
+    pub(super) fn tell(&self, begin: &mut bindings::trapscope_fault_begin) {
+        // SAFETY: Locked (type invariant); `begin` is valid for writes.
+        unsafe { bindings::trapscope_vma_tell(self.0.get(), begin) };
+    }
+
     /// Returns the process that the address space belongs to.
     #[inline]
     pub(crate) fn owner(&self) -> Option<Owner> {

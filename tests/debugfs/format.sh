@@ -29,7 +29,7 @@ files_are() {
 	[ "$1" = "$2" ] || { diag "files: $1"; false; }
 }
 check "the files" files_are README status enable reset filter faults latency \
-	vmas processes kernel idt trace_idt
+	vmas processes kernel async_pf idt trace_idt
 
 modes_are() {
 	wanted=$1
@@ -40,7 +40,7 @@ modes_are() {
 	done
 }
 check "what can be read only is 0400, root's" modes_are 400 README status \
-	faults latency vmas processes kernel
+	faults latency vmas processes kernel async_pf
 check "what can be written is 0600, root's" modes_are 600 enable reset filter
 
 # header FILE: the names of its columns, as documented
@@ -220,7 +220,8 @@ check "processes: hold what their rows hold" processes_add_up
 items="version kernel enabled filter
 hook:handle_mm_fault hook:vm_area_free hook:copy_vma hook:expand_downwards
 hook:bad_area_nosemaphore hook:bad_area_access_error hook:emulate_vsyscall_pf
-hook:page_fault_kernel
+hook:page_fault_kernel hook:kvm_async_pf_task_wait_schedule
+hook:__sysvec_kvm_asyncpf_interrupt
 missed unfinished in_flight filtered retry_links_dropped retries_vma_lock
 rows rows_used rows_free rows_live rows_evicted faults_evicted faults_without_row
 paths_used paths_dropped memory_bytes"
@@ -268,7 +269,7 @@ in_readme() {
 
 # shellcheck disable=SC2086 # words
 check "README: has every file and class" in_readme $classes $tables \
-	enable reset filter
+	enable reset filter async_pf
 for file in $tables; do
 	# shellcheck disable=SC2046 # words
 	check "README: has the columns of $file" in_readme $(header "$file" | tr -d '#')
