@@ -8,8 +8,8 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 [ -d "$cache" ] || exit 0
-for name in kernel module clippy in-tree tests tests-modules bench; do
+for name in kernel module clippy in-tree tests tests-modules selftests bench; do
 	lock "$name"
 done
-rm -rf -- "$cache"/module-* "$cache"/in-tree-* "$cache"/tests-* "$cache"/bench-*
+rm -rf -- "$cache"/module-* "$cache"/in-tree-* "$cache"/tests-* "$cache"/selftests-* "$cache"/bench-*
 [ "${1:-}" != --all ] || rm -rf -- "$cache"

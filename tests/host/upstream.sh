@@ -79,11 +79,17 @@ unsteady() {
 	judge loose <(guest) <(with | sed 's/not ok 2 second/ok 2 second/')
 }
 
+# A test that wants to be alone, and says that it is not.
+alone() {
+	printf '%s\t%s\t%s\t%s\n' alone mm/ksft_one.sh 'first' 'for this test' >"$work/alone"
+	judge alone <(guest) <(with | sed "s/ok 1 first at .*/$1/")
+}
+
 nothing() {
 	! judge none /dev/null /dev/null
 }
 
-ktap_plan 12
+ktap_plan 14
 check "the same twice" all_is_well
 check "every case, side by side" side_by_side
 check "a case that fails with it" \
@@ -105,5 +111,8 @@ check "books that were not read to the end" \
 	says "    books: not all were read" judge none <(guest) <(with | grep -v '@books ok 2')
 check "no books at all" says "    books: not all were read" judge none <(guest) <(guest)
 check "what is unsteady is not compared" unsteady
+check "what must be alone may find that it isn't" alone 'not ok 1 first at 0x # UNRESOLVED'
+check "what must be alone may not fail" \
+	says "    prog -x: first at 0x: passed without, failed with" alone 'not ok 1 first at 0x'
 check "no test at all" nothing
 ktap_end

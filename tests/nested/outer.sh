@@ -139,10 +139,11 @@ tell begin "$size"
 counts before
 
 # ---- its memory goes, and comes back ----
-# Half of what the programs have stays, and what QEMU itself needs: without that there
-# would be more of QEMU's own faults than of its guest's.
-least=$(((size + 32) << 20))
+# Three quarters of what the programs have may stay, and less if no page is wanted back
+# then. With much less there would be more of QEMU's own faults than of its guest's.
+least=$((size * 3 << 19))
 told=0
+before=0
 wake=1
 while [ "$told" -lt "$faults" ]; do
 	kill -0 "$qemu" || fail "the inner guest is gone: $(cat /run/qemu.log)"
@@ -158,6 +159,9 @@ while [ "$told" -lt "$faults" ]; do
 	done
 	told=$(hits nested/told "told == 1")
 	echo "outer reached $told"
+	[ "$told" -gt "$before" ] || least=$((least - least / 8))
+	[ "$least" -gt 1000000 ] || fail "no page is wanted back"
+	before=$told
 	# In the middle of it, all that wait are woken at once.
 	if [ "$wake" ] && [ "$told" -gt $((faults / 2)) ]; then
 		wake=
