@@ -46,9 +46,8 @@ cp "$kernel/arch/x86/boot/bzImage" tests/nested/outer.sh "$work/guest/nested/" |
 find "$kernel/arch/x86/kvm" "$kernel/virt" -name '*.ko' -exec cp {} "$work/guest/nested/" \;
 truncate -s 1G "$work/swap"
 
-# idle=poll: see docs/tests.md.
 scripts/vm exec --cpu EPYC --smp 1 --mem 3G --no-module --add "$work/guest:/" \
-	--append "kunit.enable=0 idle=poll" \
+	--append kunit.enable=0 \
 	--qemu -drive --qemu "file=$work/swap,format=raw,if=virtio,cache=unsafe" \
 	-- "sh /nested/outer.sh $faults $size" >"$work/said" 2>"$work/errors"
 status=$?
