@@ -54,6 +54,13 @@ void ledger_check_calls(const struct ledger *from, const struct ledger *to);
 void ledger_check_vma_lock(const struct ledger *from, const struct ledger *to);
 void ledger_check_missed(const struct ledger *from, const struct ledger *to);
 
+/* A case of that name, for a file whose ledgers are called before and after. */
+#define LEDGER_CASE(name, check)			\
+	static void name(void)				\
+	{						\
+		check(&before, &after);			\
+	}
+
 /* Faults of all rows and of those without one, against all classes. */
 void ledger_check_rows(void);
 

@@ -96,17 +96,11 @@ static int run(unsigned int seconds, int output, char **command)
 				     WEXITSTATUS(status);
 }
 
-#define COMPARES(name, check)				\
-	static void name(void)				\
-	{						\
-		check(&before, &after);			\
-	}
-
-COMPARES(compare_classes, ledger_check_classes)
-COMPARES(compare_tasks, ledger_check_tasks)
-COMPARES(compare_reasons, ledger_check_reasons)
-COMPARES(compare_vma_lock, ledger_check_vma_lock)
-COMPARES(compare_missed, ledger_check_missed)
+LEDGER_CASE(compare_classes, ledger_check_classes)
+LEDGER_CASE(compare_tasks, ledger_check_tasks)
+LEDGER_CASE(compare_reasons, ledger_check_reasons)
+LEDGER_CASE(compare_vma_lock, ledger_check_vma_lock)
+LEDGER_CASE(compare_missed, ledger_check_missed)
 
 static void compare_calls(void)
 {
