@@ -8,17 +8,6 @@
 # Trapscope's part are the functions that are called for every fault with it, and are not
 # without it: its own, and what they call in the kernel.
 
-FNR == 1 {
-	file++
-	if (file == 1 || file == 3) {
-		symbols = 0
-		split("", names)
-		split("", known)
-	} else
-		sort_symbols()
-}
-file == 1 || file == 3 { load_symbol($1, $3, $4); next }
-
 $1 == "ran" {
 	# How often its first instruction ran.
 	if ($2 in names)

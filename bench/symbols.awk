@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What both awk programs for bench/watched share: addresses to functions. The first file
-# on the command line is HOOK.symbols.
+# What both awk programs for bench/watched share: their files, which are none.symbols,
+# none.watch, HOOK.symbols and HOOK.watch, and addresses to functions.
 #
 # Addresses are 16 digits of equal case: they compare as text does.
 
@@ -37,3 +37,14 @@ function function_at(pc,    low, high, middle) {
 	}
 	return known[pc] = names[starts[low]]
 }
+
+FNR == 1 {
+	file++
+	if (file == 1 || file == 3) {
+		symbols = 0
+		split("", names)
+		split("", known)
+	} else
+		sort_symbols()
+}
+file == 1 || file == 3 { load_symbol($1, $3, $4); next }

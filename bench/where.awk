@@ -2,16 +2,6 @@
 # Instructions per fault by function, without and with a hook; see bench/where.
 # The loop that was watched has 100 faults between two marks.
 
-FNR == 1 {
-	file++
-	if (file == 1 || file == 3) {
-		symbols = 0
-		split("", names)
-		split("", known)
-	} else
-		sort_symbols()
-}
-file == 1 || file == 3 { load_symbol($1, $3, $4); next }
 $1 == "windows" { faults[file] = $2 * 100 }
 $1 == "ran" {
 	name = function_at($2)
