@@ -135,6 +135,9 @@ struct book {
 };
 void book_read(struct book *book);
 
+/* Ends the test: books were read again and again, and faults came between each time. */
+void never_quiet(void);
+
 /* ---- watch.c: what happened between start and stop ---- */
 
 /* Faults of the calling thread in the VMA at @address. */

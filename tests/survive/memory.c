@@ -18,6 +18,7 @@
 #include "storm.h"
 
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define WARNS		"event_define_fields"
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define PAGES		32
 #define MOST		100000UL
@@ -34,7 +35,40 @@ static const struct {
 	{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
 };
 
+/* From where to where in the kernel no allocation fails, for either kind. */
+static const char *const rejected[] = {
+	"/sys/kernel/debug/failslab/reject-start",
+	"/sys/kernel/debug/failslab/reject-end",
+	"/sys/kernel/debug/fail_page_alloc/reject-start",
+	"/sys/kernel/debug/fail_page_alloc/reject-end",
+};
+
 static int fail_nth = -1;
+
+/*
+ * Of a module's trace events the kernel warns by itself where memory is short for
+ * their fields (WARN_ON_ONCE in kernel/trace/trace_events.c): there nothing fails.
+ */
+static void spare_event_fields(void)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "r");
+	unsigned long address = 0, start = 0, end = 0;
+	char name[256], bounds[2][32];
+
+	ktap_need(symbols != NULL, "open /proc/kallsyms");
+	/* The kernel's own symbols are sorted: the end is where the next one starts. */
+	while (!end && fscanf(symbols, "%lx %*c %255s%*[^\n]", &address, name) == 2)
+		if (strcmp(name, WARNS) == 0)
+			start = address;
+		else if (start && address > start)
+			end = address;
+	fclose(symbols);
+	ktap_need(end, "find " WARNS " in /proc/kallsyms, with its end");
+	snprintf(bounds[0], sizeof(bounds[0]), "%#lx", start);
+	snprintf(bounds[1], sizeof(bounds[1]), "%#lx", end);
+	for (size_t i = 0; i < ARRAY_SIZE(rejected); i++)
+		ktap_need(knob_set(rejected[i], bounds[i % 2]), "write %s", rejected[i]);
+}
 
 /* The @nth allocation of this thread from here on fails; 0: none. */
 static void fail(unsigned long nth)
@@ -262,10 +296,11 @@ int main(void)
 {
 	module_needed();
 	fail_nth = open(FAIL_NTH, O_RDWR);
-	if (fail_nth < 0 || access(knobs[0].path, W_OK))
-		ktap_skip_all("no CONFIG_FAULT_INJECTION: make test-debug has it");
+	if (fail_nth < 0 || access(rejected[0], W_OK))
+		ktap_skip_all("no CONFIG_FAULT_INJECTION_STACKTRACE_FILTER: make test-debug has it");
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
 		knob_set(knobs[i].path, knobs[i].value);
+	spare_event_fields();
 	if (access(KMEMLEAK, W_OK) == 0)
 		file_write(KMEMLEAK, "clear");
 	storm_seed(wanted_number("SOAK_SEED", 1));
