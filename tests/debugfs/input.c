@@ -3,12 +3,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,6 +13,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "sleepers.h"
 
 #define MIB	(1UL << 20)
 #define PAGES	16
@@ -210,49 +208,20 @@ static void reset(void)
 	area_free(area, 2 * PAGES * PAGE);
 }
 
-static void *read_byte(void *area)
-{
-	touch_read(area);
-	return NULL;
-}
-
 /* A call under way when the hooks go is unfinished, until the next reset. */
 static void unfinished(void)
 {
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	char *area = area_new(1, PROT_READ | PROT_WRITE);
-	struct uffdio_range range = {
-		.start = (unsigned long)area,
-		.len = PAGE,
-	};
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register missing = {
-		.range = range,
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffdio_zeropage zero = { .range = range };
-	struct uffd_msg event;
-	pthread_t thread;
-
-	ktap_need(uffd >= 0 && ioctl(uffd, UFFDIO_API, &api) == 0 &&
-		  ioctl(uffd, UFFDIO_REGISTER, &missing) == 0, "userfaultfd");
-	ktap_need(pthread_create(&thread, NULL, read_byte, area) == 0,
-		  "pthread_create");
-	ktap_need(read(uffd, &event, sizeof(event)) == sizeof(event),
-		  "wait for the thread's fault");
+	sleepers_start(1);
 	ktap_check(status_value("in_flight") >= 1, "in_flight is 0");
 	ktap_check(write_bytes("enable", "0", 1) == 0, "0 to enable");
 	ktap_check(status_value("unfinished") >= 1, "unfinished is 0");
 	ktap_check(write_bytes("reset", "1", 1) == 0, "1 to reset");
 	ktap_check(status_value("unfinished") == 0, "after reset it is %lu",
 		   status_value("unfinished"));
-	ktap_need(ioctl(uffd, UFFDIO_ZEROPAGE, &zero) == 0, "UFFDIO_ZEROPAGE");
-	pthread_join(thread, NULL);
+	sleepers_wake();
 	ktap_check(status_value("in_flight") == 0, "in_flight is %lu",
 		   status_value("in_flight"));
 	ktap_check(write_bytes("enable", "1", 1) == 0, "1 to enable");
-	close(uffd);
-	area_free(area, PAGE);
 }
 
 /* How many of the child's faults in a new area are counted under the filter. */

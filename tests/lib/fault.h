@@ -170,6 +170,9 @@ unsigned long watch_faults_now(void);
 unsigned long watch_grown(const char *class);
 unsigned long watch_grown_retries(void);
 
+/* That the module counts as it should: to be asked after each ordeal. */
+void check_counts(void);
+
 /* ---- knob.c: settings, put back at the end of the program ---- */
 
 /* False if there is no such file. */

@@ -276,3 +276,15 @@ int fault_main(const struct ktap_case *cases, size_t count)
 	ktap_run(&books);
 	return ktap_exit_code();
 }
+
+void check_counts(void)
+{
+	const size_t pages = 64;
+	char *area = area_new(pages, PROT_READ | PROT_WRITE);
+
+	watch_start(area);
+	write_pages(area, pages);
+	watch_stop();
+	expect("anon-alloc:%zu", pages);
+	area_free(area, pages * PAGE);
+}

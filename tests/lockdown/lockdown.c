@@ -9,14 +9,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "fault.h"
 
 #define SECURITY	"/sys/kernel/security"
-#define PAGES		32
 
 static void check_files(void)
 {
@@ -42,18 +40,6 @@ static void check_files(void)
 		ktap_check(open(path, O_WRONLY) < 0 && errno == EPERM,
 			   "%s opened for writing", path);
 	}
-}
-
-/* What was attached before goes on. */
-static void check_counts(void)
-{
-	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
-
-	watch_start(area);
-	write_pages(area, PAGES);
-	watch_stop();
-	expect("anon-alloc:%d", PAGES);
-	area_free(area, PAGES * PAGE);
 }
 
 static void locked(const char *degree)

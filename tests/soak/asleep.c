@@ -3,111 +3,29 @@
  * Thousands of tasks asleep inside handle_mm_fault() at once: all are seen, as
  * long as the module was loaded for as many, and those that are not are counted.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/userfaultfd.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fault.h"
 #include "ledger.h"
+#include "module.h"
+#include "sleepers.h"
 
-#define THREADS		4000
 #define PAGES		512
-#define MODULE		"/lib/trapscope/trapscope.ko"
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
 
-static pthread_t sleepers[THREADS];
-static char *area;
-static int uffd = -1;
 static struct ledger before, after;
 
 static void load(const char *parameters)
 {
-	int fd = open(MODULE, O_RDONLY | O_CLOEXEC);
-
-	syscall(SYS_delete_module, "trapscope", O_NONBLOCK);
-	ktap_need(fd >= 0 && syscall(SYS_finit_module, fd, parameters, 0) == 0,
-		  "insmod " MODULE " %s", parameters);
-	close(fd);
+	module_remove();
+	module_load(parameters);
 }
 
 static void load_as_before(void)
 {
 	file_write(CPU1, "1");
 	load("");
-}
-
-/* Memory of which nobody brings the pages until wake_all(). */
-static void watch(size_t pages)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register missing = {
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-
-	area = area_new(pages, PROT_READ | PROT_WRITE);
-	missing.range.start = (unsigned long)area;
-	missing.range.len = pages * PAGE;
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	ktap_need(uffd >= 0 && ioctl(uffd, UFFDIO_API, &api) == 0 &&
-		  ioctl(uffd, UFFDIO_REGISTER, &missing) == 0, "userfaultfd");
-}
-
-static void *sleep_in_fault(void *page)
-{
-	touch_read(page);
-	return NULL;
-}
-
-/* Small stacks, so that thousands of them find room. */
-static void start(size_t count)
-{
-	pthread_attr_t small;
-
-	pthread_attr_init(&small);
-	pthread_attr_setstacksize(&small, PTHREAD_STACK_MIN);
-	for (size_t i = 0; i < count; i++)
-		ktap_need(pthread_create(&sleepers[i], &small, sleep_in_fault,
-					 area + i * PAGE) == 0,
-			  "thread %zu", i);
-	pthread_attr_destroy(&small);
-}
-
-/* Each of them asks for its page once. */
-static void wait_for_all(size_t count)
-{
-	struct uffd_msg events[64];
-	size_t asleep = 0;
-
-	while (asleep < count) {
-		ssize_t got = read(uffd, events, sizeof(events));
-
-		if (got > 0)
-			asleep += got / sizeof(events[0]);
-		else
-			usleep(2000);
-	}
-}
-
-static void wake_all(size_t count)
-{
-	struct uffdio_zeropage zero = {
-		.range = { (unsigned long)area, count * PAGE },
-	};
-
-	ktap_need(ioctl(uffd, UFFDIO_ZEROPAGE, &zero) == 0, "UFFDIO_ZEROPAGE");
-	for (size_t i = 0; i < count; i++)
-		pthread_join(sleepers[i], NULL);
-	close(uffd);
-	area_free(area, count * PAGE);
 }
 
 static void compare(void)
@@ -126,22 +44,20 @@ static void thousands(void)
 	char *own = area_new(PAGES, PROT_READ | PROT_WRITE);
 
 	ledger_read(&before);
-	watch(THREADS);
-	start(THREADS);
-	wait_for_all(THREADS);
-	ktap_check(status_value("in_flight") >= THREADS,
+	sleepers_start(MAX_SLEEPERS);
+	ktap_check(status_value("in_flight") >= MAX_SLEEPERS,
 		   "%lu calls are under way, not %d", status_value("in_flight"),
-		   THREADS);
+		   MAX_SLEEPERS);
 	/* What runs beside them is seen. */
 	write_pages(own, PAGES);
 	ktap_check(status_value("missed") == before.missed,
 		   "%lu calls were missed", status_value("missed"));
-	wake_all(THREADS);
+	sleepers_wake();
 	ledger_read(&after);
 	compare();
-	ktap_check(faults_class("uffd-missing", COMPLETED) >= THREADS,
+	ktap_check(faults_class("uffd-missing", COMPLETED) >= MAX_SLEEPERS,
 		   "%lu uffd-missing, not %d",
-		   faults_class("uffd-missing", COMPLETED), THREADS);
+		   faults_class("uffd-missing", COMPLETED), MAX_SLEEPERS);
 	area_free(own, PAGES * PAGE);
 }
 
@@ -155,18 +71,16 @@ static void take_the_room(void)
 	for (int attempt = 0; attempt < 50; attempt++) {
 		int seen = 1;
 
-		watch(1);
 		/* From here on nothing but this program's own threads may retry. */
 		ledger_read(&before);
-		start(1);
-		wait_for_all(1);
+		sleepers_start(1);
 		for (int look = 0; look < 3; look++) {
 			usleep(10000);
 			seen &= status_value("in_flight") == 1;
 		}
 		if (seen)
 			return;
-		wake_all(1);
+		sleepers_wake();
 	}
 	ktap_need(0, "in 50 attempts, a call that sleeps was never the one that was seen");
 }
@@ -186,7 +100,7 @@ static void all_missed(void)
 	load("maxactive=1");
 	take_the_room();
 	write_pages(own, PAGES);
-	wake_all(1);
+	sleepers_wake();
 	ledger_read(&after);
 	missed = after.missed - before.missed;
 	seen = after.completed - before.completed;
@@ -220,8 +134,7 @@ static const struct ktap_case cases[] = {
 
 int main(void)
 {
-	if (!module_loaded() || access(MODULE, R_OK))
-		ktap_skip_all("trapscope is not loaded, or no " MODULE);
+	module_needed();
 	knob_set("/proc/sys/kernel/modprobe", "");
 	knob_set("/proc/sys/kernel/threads-max", "20000");
 	at_end(load_as_before);

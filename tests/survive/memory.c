@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "fault.h"
@@ -20,7 +19,6 @@
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define WARNS		"event_define_fields"
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
-#define PAGES		32
 #define MOST		100000UL
 
 /* With these every allocation of this task may fail, those that may wait too. */
@@ -90,17 +88,6 @@ static bool has_failed(void)
 	got = pread(fail_nth, text, sizeof(text) - 1, 0);
 	fail(0);
 	return got < 0 || strtoul(text, NULL, 10) == 0;
-}
-
-static void check_counts(void)
-{
-	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
-
-	watch_start(area);
-	write_pages(area, PAGES);
-	watch_stop();
-	expect("anon-alloc:%d", PAGES);
-	area_free(area, PAGES * PAGE);
 }
 
 static bool all_attached(void)

@@ -7,26 +7,21 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault.h"
 #include "ledger.h"
 #include "module.h"
+#include "sleepers.h"
 #include "storm.h"
 
 #define WORKERS		6
 #define SLEEPERS	64
-#define PAGES		64
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
 
 static const char *const files[] = {
@@ -64,18 +59,6 @@ static void put_back(void)
 	file_write(CPU1, "1");
 	if (!module_loaded())
 		module_insert("");
-}
-
-/* Counts as it should: to be asked after each ordeal. */
-static void check_counts(void)
-{
-	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
-
-	watch_start(area);
-	write_pages(area, PAGES);
-	watch_stop();
-	expect("anon-alloc:%d", PAGES);
-	area_free(area, PAGES * PAGE);
 }
 
 static void set(const char *file, const char *value)
@@ -121,64 +104,18 @@ static void rounds(void)
 
 /* ---- tasks asleep in handle_mm_fault() ---- */
 
-static char *asleep;
-static int uffd;
-static pthread_t sleepers[SLEEPERS];
-
-static void *sleep_in_fault(void *page)
-{
-	touch_write(page);
-	return NULL;
-}
-
-static void start_sleepers(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register missing = {
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffd_msg event;
-
-	asleep = area_new(SLEEPERS, PROT_READ | PROT_WRITE);
-	missing.range.start = (unsigned long)asleep;
-	missing.range.len = SLEEPERS * PAGE;
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	ktap_need(uffd >= 0 && ioctl(uffd, UFFDIO_API, &api) == 0 &&
-		  ioctl(uffd, UFFDIO_REGISTER, &missing) == 0, "userfaultfd");
-	for (size_t i = 0; i < SLEEPERS; i++)
-		ktap_need(pthread_create(&sleepers[i], NULL, sleep_in_fault,
-					 asleep + i * PAGE) == 0,
-			  "pthread_create");
-	for (size_t i = 0; i < SLEEPERS; i++)
-		ktap_need(read(uffd, &event, sizeof(event)) == sizeof(event),
-			  "wait for thread %zu", i);
-}
-
-static void wake_sleepers(void)
-{
-	struct uffdio_zeropage zero = {
-		.range = { (unsigned long)asleep, SLEEPERS * PAGE },
-	};
-
-	ktap_need(ioctl(uffd, UFFDIO_ZEROPAGE, &zero) == 0, "UFFDIO_ZEROPAGE");
-	for (size_t i = 0; i < SLEEPERS; i++)
-		pthread_join(sleepers[i], NULL);
-	close(uffd);
-	area_free(asleep, SLEEPERS * PAGE);
-}
-
 /* They return when the module is gone, or there again, or twice so. */
 static void unload_under_sleepers(void)
 {
 	for (int loads = 0; loads < 3; loads++) {
-		start_sleepers();
+		sleepers_start(SLEEPERS);
 		module_unload();
 		for (int i = 0; i < loads; i++) {
 			module_load("");
 			if (i + 1 < loads)
 				module_unload();
 		}
-		wake_sleepers();
+		sleepers_wake();
 		if (!loads)
 			module_load("");
 		ktap_check(status_value("in_flight") == 0,
