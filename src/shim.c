@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/hugetlb.h>
+#include <linux/kprobes.h>
 #include <linux/kvm_para.h>
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
@@ -700,18 +701,33 @@ u32 trapscope_async_pf_token(u64 area)
 	return READ_ONCE(data->token);
 }
 
-/* -EINVAL if ftrace knows no function of that name. Sleeps. */
+/*
+ * -ENOENT or -EINVAL if ftrace knows no function of that name. Sleeps.
+ *
+ * The filter is set by address: by name, memory that is short for the only match counts
+ * as a match, and an empty filter is every function (match_records() in
+ * kernel/trace/ftrace.c).
+ */
 int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
 			     const char *name)
 {
-	char copy[KSYM_NAME_LEN];
+	/* Never armed: it only has the name looked up. */
+	struct kprobe named = {
+		.symbol_name = name,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
+	unsigned long address;
 	int err;
+
+	err = register_kprobe(&named);
+	if (err)
+		return err;
+	address = (unsigned long)named.addr;
+	unregister_kprobe(&named);
 
 	memset(ops, 0, sizeof(*ops));
 	ops->func = func;
-	/* It takes the name apart. */
-	strscpy(copy, name);
-	err = ftrace_set_filter(ops, (unsigned char *)copy, strlen(copy), 1);
+	err = ftrace_set_filter_ip(ops, address, 0, 1);
 	if (!err)
 		err = register_ftrace_function(ops);
 	if (err)
