@@ -11,7 +11,6 @@
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/hugetlb.h>
-#include <linux/kprobes.h>
 #include <linux/kvm_para.h>
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
@@ -702,7 +701,68 @@ u32 trapscope_async_pf_token(u64 area)
 }
 
 /*
- * -ENOENT or -EINVAL if ftrace knows no function of that name. Sleeps.
+ * Whether a probe that was registered is there. Where ftrace could not be told of it,
+ * register_kprobe() takes it out again and returns 0 all the same. Enabling one that is
+ * there changes nothing. The reason is lost: memory was short, unless ftrace has warned.
+ */
+static int armed(struct kprobe *probe)
+{
+	return enable_kprobe(probe) ? -ENOMEM : 0;
+}
+
+/*
+ * Before a probe is unregistered. Where memory is short to tell ftrace, the kernel warns,
+ * and would keep a probe in its table that is freed next. One that is disabled it takes
+ * out, and ftrace's calls find none there.
+ */
+static void disarm(struct kprobe *probe)
+{
+	if (disable_kprobe(probe))
+		probe->flags |= KPROBE_FLAG_DISABLED;
+}
+
+/* The errno of register_kprobe(), or -ENOMEM. Sleeps. */
+int trapscope_register_kprobe(struct kprobe *probe)
+{
+	int err = register_kprobe(probe);
+
+	if (err)
+		return err;
+	err = armed(probe);
+	if (err)
+		trapscope_unregister_kprobe(probe);
+	return err;
+}
+
+/* Waits for handlers that run. Sleeps. */
+void trapscope_unregister_kprobe(struct kprobe *probe)
+{
+	disarm(probe);
+	unregister_kprobe(probe);
+}
+
+/* The errno of register_kretprobe(), or -ENOMEM. Sleeps. */
+int trapscope_register_kretprobe(struct kretprobe *probe)
+{
+	int err = register_kretprobe(probe);
+
+	if (err)
+		return err;
+	err = armed(&probe->kp);
+	if (err)
+		trapscope_unregister_kretprobe(probe);
+	return err;
+}
+
+/* Waits for handlers that run; what returns later passes them by. Sleeps. */
+void trapscope_unregister_kretprobe(struct kretprobe *probe)
+{
+	disarm(&probe->kp);
+	unregister_kretprobe(probe);
+}
+
+/*
+ * -ENOENT if there is no function of that name, -EINVAL if it can't be traced. Sleeps.
  *
  * The filter is set by address: by name, memory that is short for the only match counts
  * as a match, and an empty filter is every function (match_records() in

@@ -5,6 +5,7 @@
 
 #include <linux/ftrace.h>
 #include <linux/kallsyms.h>
+#include <linux/kprobes.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 
@@ -211,6 +212,10 @@ void trapscope_kvm(struct trapscope_kvm *out);
 int trapscope_async_pf(unsigned int cpu, struct trapscope_async_pf *out);
 u64 trapscope_async_pf_area(void);
 u32 trapscope_async_pf_token(u64 area);
+int trapscope_register_kprobe(struct kprobe *probe);
+void trapscope_unregister_kprobe(struct kprobe *probe);
+int trapscope_register_kretprobe(struct kretprobe *probe);
+void trapscope_unregister_kretprobe(struct kretprobe *probe);
 int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
 			     const char *name);
 void trapscope_untrace_function(struct ftrace_ops *ops);

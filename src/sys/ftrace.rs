@@ -49,8 +49,8 @@ unsafe impl<H: Handler> Sync for Traced<H> {}
 impl<H: Handler> Traced<H> {
     /// Begins to trace. Sleeps.
     ///
-    /// Fails with `ENOENT` if ftrace knows no such function, or the errno of
-    /// `register_ftrace_function()`.
+    /// Fails with `ENOENT` if there is no such function, `EINVAL` if it can't be traced,
+    /// or the errno of `register_ftrace_function()`.
     pub(crate) fn new(handler: H) -> impl PinInit<Self, Error> {
         try_pin_init!(&this in Self {
             ops <- Opaque::uninit(),
@@ -65,8 +65,7 @@ impl<H: Handler> Traced<H> {
                         Some(entered::<H>),
                         H::SYMBOL.as_char_ptr(),
                     )
-                })
-                .map_err(|error| if error == EINVAL { ENOENT } else { error })?;
+                })?;
             },
         })
     }

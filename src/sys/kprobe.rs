@@ -52,7 +52,7 @@ impl<H: Handler> Kprobe<H> {
     /// Registers a kprobe. Sleeps.
     ///
     /// Fails with the errno of `register_kprobe()`: `ENOENT` for an unknown
-    /// symbol, `EINVAL` for one that may not be probed.
+    /// symbol, `EINVAL` for one that may not be probed; or with `ENOMEM`.
     pub(crate) fn new(handler: H) -> impl PinInit<Self, Error> {
         try_pin_init!(&this in Self {
             probe <- Opaque::ffi_init(|slot: *mut bindings::kprobe| {
@@ -70,7 +70,7 @@ impl<H: Handler> Kprobe<H> {
                 let probe = Opaque::cast_into(unsafe { &raw const (*this.as_ptr()).probe });
                 // SAFETY: The slot is pinned, and the probe is unregistered
                 // before it goes.
-                to_result(unsafe { bindings::register_kprobe(probe) })?;
+                to_result(unsafe { bindings::trapscope_register_kprobe(probe) })?;
             },
         })
     }
@@ -86,7 +86,7 @@ impl<H: Handler> Kprobe<H> {
 impl<H: Handler> PinnedDrop for Kprobe<H> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: Registered (type invariant). Waits for running handlers.
-        unsafe { bindings::unregister_kprobe(self.probe.get()) };
+        unsafe { bindings::trapscope_unregister_kprobe(self.probe.get()) };
     }
 }
 

@@ -236,7 +236,7 @@ impl<H: Handler> Kretprobe<H> {
                 let probe = Opaque::cast_into(unsafe { &raw const (*this.as_ptr()).probe });
                 // SAFETY: The slot is pinned, and the probe is unregistered
                 // before it goes.
-                to_result(unsafe { bindings::register_kretprobe(probe) })?;
+                to_result(unsafe { bindings::trapscope_register_kretprobe(probe) })?;
             },
         })
     }
@@ -268,7 +268,7 @@ impl<H: Handler> PinnedDrop for Kretprobe<H> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: Registered (type invariant). Waits for running handlers;
         // calls that return later pass the handler by.
-        unsafe { bindings::unregister_kretprobe(self.probe.get()) };
+        unsafe { bindings::trapscope_unregister_kretprobe(self.probe.get()) };
     }
 }
 
