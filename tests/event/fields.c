@@ -12,11 +12,14 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "event.h"
+#include "sleepers.h"
 
 #define PAGES	4
+#define WAIT_MS	100
 
 static char trace[256 << 10];
 
@@ -253,6 +256,41 @@ static void failed(void)
 	close(fd);
 }
 
+static unsigned long now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000UL + now.tv_nsec;
+}
+
+/* One that is made to wait, and is tried again then. */
+static void waited(void)
+{
+	const char *text = NULL;
+	unsigned long start, latency;
+
+	record(NULL, (1UL << 47) / PAGE);
+	start = now_ns();
+	sleepers_start(1);
+	usleep(WAIT_MS * 1000);
+	sleepers_wake();
+	start = now_ns() - start;
+	stop();
+	for (size_t i = 0; (text = event("fault", i)); i++)
+		if (strcmp(field(text, "class"), "uffd-missing") == 0)
+			break;
+	ktap_need(text, "find the fault that waited among %zu events",
+		  events("fault"));
+	has(text, "tgid", "%d", getpid());
+	ktap_check(strtoul(field(text, "retries"), NULL, 10) > 0,
+		   "retries=%s", field(text, "retries"));
+	latency = strtoul(field(text, "latency_ns"), NULL, 10);
+	ktap_check(latency >= WAIT_MS * 1000000UL && latency <= start,
+		   "latency_ns=%lu of a wait of %d ms, within %lu ns", latency,
+		   WAIT_MS, start);
+}
+
 static void from_kernel(void)
 {
 	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
@@ -392,6 +430,7 @@ static const struct ktap_case cases[] = {
 	{ "fault: a file's device, inode and permissions", file },
 	{ "fault: the mapping, though the kernel has let go of it", let_go },
 	{ "fault: one that failed", failed },
+	{ "fault: one that waited: latency and retries", waited },
 	{ "fault: from kernel mode", from_kernel },
 	{ "fault: of another process's memory", remote },
 	{ "kernel_fault: a refused access from user mode", refused_user },

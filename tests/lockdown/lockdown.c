@@ -13,31 +13,26 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "files.h"
 
 #define SECURITY	"/sys/kernel/security"
 
 static void check_files(void)
 {
-	static const char *const readable[] = {
-		"README", "status", "faults", "latency", "vmas", "processes",
-		"kernel", "idt/table", "idt/idtr", "idt/check",
-	};
-	static const char *const writable[] = { "enable", "reset", "filter" };
 	static char text[4096];
 	char path[128];
 
-	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
-		snprintf(path, sizeof(path), TRAPSCOPE "/%s", readable[i]);
-		ktap_check(file_read(path, text, sizeof(text)) || text[0],
-			   "read %s: %s", path, strerror(errno));
-		ktap_check(open(path, O_WRONLY) < 0, "%s opened for writing",
-			   path);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(writable); i++) {
-		snprintf(path, sizeof(path), TRAPSCOPE "/%s", writable[i]);
-		ktap_check(open(path, O_RDONLY) < 0 && errno == EPERM,
-			   "%s opened for reading", path);
-		ktap_check(open(path, O_WRONLY) < 0 && errno == EPERM,
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		const struct module_file *file = &module_files[i];
+
+		snprintf(path, sizeof(path), TRAPSCOPE "/%s", file->name);
+		if (file->writable)
+			ktap_check(open(path, O_RDONLY) < 0 && errno == EPERM,
+				   "%s opened for reading", path);
+		else
+			ktap_check(file_read(path, text, sizeof(text)) || text[0],
+				   "read %s: %s", path, strerror(errno));
+		ktap_check(open(path, O_WRONLY) < 0 && (!file->writable || errno == EPERM),
 			   "%s opened for writing", path);
 	}
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "files.h"
 #include "ledger.h"
 #include "module.h"
 #include "sleepers.h"
@@ -23,12 +24,6 @@
 #define WORKERS		6
 #define SLEEPERS	64
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
-
-static const char *const files[] = {
-	"README", "status", "faults", "latency", "vmas", "processes", "kernel",
-	"enable", "reset", "filter", "idt/table", "idt/idtr", "idt/raw",
-	"idt/check",
-};
 
 static pid_t workers[WORKERS];
 
@@ -141,16 +136,16 @@ static void unload_under_file(bool half_read)
 {
 	char piece[64];
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int fd = open_file(files[i]);
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		int fd = open_file(module_files[i].name);
 		int error;
 
 		if (half_read)
 			ktap_check(read(fd, piece, sizeof(piece)) > 0,
-				   "read the start of %s", files[i]);
+				   "read the start of %s", module_files[i].name);
 		error = module_remove();
 		ktap_check(error == EAGAIN, "rmmod under an open %s: %s",
-			   files[i], error ? strerror(error) : "done");
+			   module_files[i].name, error ? strerror(error) : "done");
 		if (!error)
 			return;
 		while (read(fd, piece, sizeof(piece)) > 0)
@@ -188,13 +183,13 @@ static void unload_under_readers(void)
 {
 	unsigned long refused = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+	for (size_t i = 0; i < FILE_COUNT; i++) {
 		pid_t reader = fork();
 		int error;
 
 		ktap_need(reader >= 0, "fork");
 		if (reader == 0)
-			read_for_ever(files[i]);
+			read_for_ever(module_files[i].name);
 		usleep(20000);
 		while ((error = module_remove())) {
 			if (!ktap_check(error == EAGAIN, "rmmod: %s",

@@ -12,33 +12,24 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "files.h"
 
 #define NOBODY	65534
 
-static const struct file {
-	const char *name;
-	bool writable;
-} files[] = {
-	{ "README", false }, { "status", false }, { "faults", false },
-	{ "latency", false }, { "vmas", false }, { "processes", false },
-	{ "kernel", false }, { "enable", true }, { "reset", true },
-	{ "filter", true }, { "idt/table", false }, { "idt/idtr", false },
-	{ "idt/raw", false }, { "idt/check", false },
-};
-
-static void path_of(const struct file *file, char *path, size_t size)
+static void path_of(const struct module_file *file, char *path, size_t size)
 {
 	snprintf(path, size, TRAPSCOPE "/%s", file->name);
 }
 
 static void modes(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		mode_t wanted = files[i].writable ? 0600 : 0400;
+	files_complete();
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		mode_t wanted = module_files[i].writable ? 0600 : 0400;
 		struct stat stat_of;
 		char path[128];
 
-		path_of(&files[i], path, sizeof(path));
+		path_of(&module_files[i], path, sizeof(path));
 		ktap_check(stat(path, &stat_of) == 0 &&
 			   (stat_of.st_mode & 07777) == wanted &&
 			   stat_of.st_uid == 0 && stat_of.st_gid == 0,
@@ -52,10 +43,10 @@ static int opened(void)
 {
 	int count = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+	for (size_t i = 0; i < FILE_COUNT; i++) {
 		char path[128];
 
-		path_of(&files[i], path, sizeof(path));
+		path_of(&module_files[i], path, sizeof(path));
 		count += open(path, O_RDONLY) >= 0 || errno != EACCES;
 		count += open(path, O_WRONLY) >= 0 || errno != EACCES;
 	}

@@ -18,6 +18,7 @@
 
 #define WRITERS		4
 #define MOST		300
+#define TRACE_IDT	TRAPSCOPE "/trace_idt/enable"
 
 /* The longest write that a file takes. */
 #define ROOM		256
@@ -109,13 +110,18 @@ static bool takes_reset(const char *text, size_t size)
 	return takes_switch(text, size, false);
 }
 
+/* What this machine answers to 1: 0, or EOPNOTSUPP with page-table isolation. */
+static int no_table;
+
 static const struct file {
 	const char *path;
 	bool (*takes)(const char *text, size_t size);
+	const int *refuses;
 } files[] = {
-	{ TRAPSCOPE "/enable", takes_enable },
-	{ TRAPSCOPE "/reset", takes_reset },
-	{ TRAPSCOPE "/filter", takes_filter },
+	{ TRAPSCOPE "/enable", takes_enable, NULL },
+	{ TRAPSCOPE "/reset", takes_reset, NULL },
+	{ TRAPSCOPE "/filter", takes_filter, NULL },
+	{ TRACE_IDT, takes_enable, &no_table },
 };
 
 /* Good text, good text with a byte changed, or noise. */
@@ -158,17 +164,20 @@ static void write_for_ever(size_t writer, unsigned long count)
 		const struct file *file = &files[storm_below(ARRAY_SIZE(files))];
 		size_t size = make_text(text);
 		int fd = open(file->path, O_WRONLY);
-		bool wanted = size <= ROOM && file->takes(text, size);
+		int wanted = size <= ROOM && file->takes(text, size) ? 0 : EINVAL;
 		ssize_t got;
 
 		if (fd < 0)
 			_exit(2);
+		if (!wanted && file->refuses && text[0] == '1')
+			wanted = *file->refuses;
 		got = write(fd, text, size);
-		if (wanted ? got != (ssize_t)size : (got != -1 || errno != EINVAL)) {
+		if (wanted ? got != -1 || errno != wanted : got != (ssize_t)size) {
 			printf("# %s, %zu bytes:", file->path, size);
 			for (size_t i = 0; i < size; i++)
 				printf(" %02x", (unsigned char)text[i]);
-			printf(": %zd, %s wanted\n", got, wanted ? "taken" : "EINVAL");
+			printf(": %zd, %s wanted\n", got,
+			       wanted ? strerror(wanted) : "taken");
 			fflush(stdout);
 			_exit(1);
 		}
@@ -183,6 +192,9 @@ static void writes(void)
 	static char text[1024];
 	int status;
 
+	no_table = file_write(TRACE_IDT, "1");
+	ktap_check(no_table == 0 || no_table == EOPNOTSUPP, "1 to " TRACE_IDT ": %s",
+		   strerror(no_table));
 	fflush(stdout);
 	for (size_t i = 0; i < WRITERS; i++) {
 		pid_t pid = fork();
@@ -211,6 +223,7 @@ static void put_back(void)
 {
 	file_write(TRAPSCOPE "/filter", "none");
 	file_write(TRAPSCOPE "/enable", "1");
+	file_write(TRACE_IDT, "0");
 }
 
 static const struct ktap_case cases[] = {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The files of the module: all of them. */
+#ifndef TESTS_FILES_H
+#define TESTS_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { FILE_COUNT = 19 };
+
+extern const struct module_file {
+	const char *name;
+	bool writable;
+} module_files[FILE_COUNT];
+
+/* Ends the test unless these are all that there are. */
+void files_complete(void);
+
+#endif
