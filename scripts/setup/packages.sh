@@ -22,7 +22,7 @@ fi
 [ -n "${RUSTC:-}" ] || wanted+=("${rust[@]}")
 [ -n "${RUSTC:-}${CARGO:-}${BINDGEN:-}" ] || [ -x "$bindgen" ] || wanted+=("$rust_cargo")
 if [ "${1:-}" = --all ]; then
-	wanted+=(shellcheck)
+	wanted+=(shellcheck linux-perf trace-cmd)
 	[ -n "${RUSTC:-}" ] || wanted+=("${rust_test[@]}")
 fi
 

@@ -10,7 +10,10 @@ use crate::sys::{
         AtomicU64,
         Ordering, //
     },
-    clock,
+    clock::{
+        self,
+        Reading, //
+    },
     task::TaskId, //
 };
 use core::mem::size_of;
@@ -31,6 +34,8 @@ pub(crate) struct Link {
     pub(crate) mm: usize,
     /// What is handed on; its meaning is the hook's.
     pub(crate) message: u32,
+    /// When the first of the calls was entered, if that matters.
+    pub(crate) since: Reading,
 }
 
 /// Whose slots they are: one cache line tells that a task has no link.
@@ -43,6 +48,7 @@ struct Slot {
     address: AtomicU64,
     mm: AtomicU64,
     message: AtomicU64,
+    since: AtomicU64,
 }
 
 /// Links of all tasks.
@@ -69,6 +75,7 @@ impl Links {
                     address: AtomicU64::new(0),
                     mm: AtomicU64::new(0),
                     message: AtomicU64::new(0),
+                    since: AtomicU64::new(0),
                 },
                 GFP_KERNEL,
             )?;
@@ -122,6 +129,7 @@ impl Links {
             address: slot.address.load(Ordering::Relaxed),
             mm: slot.mm.load(Ordering::Relaxed) as usize,
             message: slot.message.load(Ordering::Relaxed) as u32,
+            since: Reading::from_bits(slot.since.load(Ordering::Relaxed)),
         };
         let same = slot.started.load(Ordering::Relaxed) == task.started;
         holder.store(FREE, Ordering::Release);
@@ -162,6 +170,7 @@ impl Links {
         slot.mm.store(link.mm as u64, Ordering::Relaxed);
         slot.message
             .store(u64::from(link.message), Ordering::Relaxed);
+        slot.since.store(link.since.to_bits(), Ordering::Relaxed);
         holder.store(task.address, Ordering::Release);
     }
 
@@ -199,6 +208,7 @@ mod tests {
             address: n,
             mm: 64,
             message: 7,
+            since: Reading::from_bits(n + 1),
         }
     }
 

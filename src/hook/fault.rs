@@ -147,6 +147,7 @@ const NO_FRAME: u64 = u64::MAX;
 pub(crate) struct Call {
     address: u64,
     mm: usize,
+    /// When the first attempt was entered.
     entered: Reading,
     /// The page frame that was mapped, or [`NO_FRAME`].
     before: u64,
@@ -193,7 +194,7 @@ impl Fault {
     }
 
     /// Takes what the task's last call left, if it is for this fault.
-    fn linked(&self, call: FaultEntry<'_>, flags: FaultFlags) -> Option<Message> {
+    fn linked(&self, call: FaultEntry<'_>, flags: FaultFlags) -> Option<(Message, Reading)> {
         if flags.vma_lock() {
             // Always the first attempt, and never below a stack.
             return None;
@@ -206,7 +207,7 @@ impl Fault {
         match message {
             // After an attempt under mmap_lock, the next one says so.
             Message::Again { vma_lock, .. } if !vma_lock && !flags.tried() => None,
-            _ => Some(message),
+            _ => Some((message, link.since)),
         }
     }
 
@@ -266,6 +267,7 @@ impl Fault {
                 address: call.address,
                 mm: call.mm,
                 message: message.pack(),
+                since: call.entered,
             },
         );
     }
@@ -348,7 +350,8 @@ impl Fault {
             at_once: None,
             ..known
         };
-        let kept = room.keep_with(Call::new(call, known, self.clock.read()), begin);
+        let entered = self.begun(&known);
+        let kept = room.keep_with(Call::new(call, known, entered), begin);
         self.accounts.outside.own(Own::Entered);
         kept
     }
@@ -415,9 +418,17 @@ impl Fault {
     #[inline(never)]
     fn entered_rarely<'a>(&self, call: FaultEntry<'_>, room: Room<'a, Call, Begin>) -> Entered<'a> {
         match self.find_out(call) {
-            Some(known) => self.keep(call, known, room, self.clock.read()),
+            Some(known) => {
+                let entered = self.begun(&known);
+                self.keep(call, known, room, entered)
+            }
             None => room.skip(),
         }
+    }
+
+    /// When the fault began: now, unless an earlier attempt was entered.
+    fn begun(&self, known: &Known) -> Reading {
+        known.first.unwrap_or_else(|| self.clock.read())
     }
 
     /// Finds out all about a call; `None` if the filter leaves it out.
@@ -431,7 +442,7 @@ impl Fault {
             return None;
         }
         let (vma, flags) = (call.vma(), FaultFlags::from_raw(call.flags()));
-        let message = self.linked(call, flags);
+        let (message, since) = self.linked(call, flags).unzip();
         if let (Some(Message::Again { .. }), Some(mode)) =
             (message, user_mode(Manner::new(flags, call.has_registers())))
         {
@@ -445,9 +456,9 @@ impl Fault {
         let entry = vma.entry(call.address(), traits, &self.tables);
         let state = self.tables.decode(entry);
         let hint = classify::at_entry(state, traits, flags, message == Some(Message::Grew));
-        let (carried, retries) = match message {
-            Some(Message::Again { class, retries, .. }) => (class, retries),
-            _ => (None, 0),
+        let (carried, retries, first) = match message {
+            Some(Message::Again { class, retries, .. }) => (class, retries, since),
+            _ => (None, 0, None),
         };
         Some(Known {
             before: state.pfn().unwrap_or(NO_FRAME),
@@ -460,6 +471,7 @@ impl Fault {
                 .then(|| vma.in_page_cache(call.address())),
             carried,
             retries,
+            first,
             ..Known::plain(row, traits, hint)
         })
     }
@@ -509,6 +521,8 @@ struct Known {
     page_cache: Option<bool>,
     carried: Option<Class>,
     retries: u16,
+    /// When the first attempt was entered, unless this is it.
+    first: Option<Reading>,
 }
 
 impl Known {
@@ -524,6 +538,7 @@ impl Known {
             page_cache: None,
             carried: None,
             retries: 0,
+            first: None,
         }
     }
 }

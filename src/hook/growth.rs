@@ -9,6 +9,7 @@ use crate::{
         Accounts, //
     },
     sys::{
+        clock::Reading,
         functions::{
             ExpandDownwards,
             GrowthEntry,
@@ -63,6 +64,7 @@ impl kretprobe::Handler for Growth {
                     address: before.address,
                     mm: call.vma.mm_id(),
                     message: Message::Grew.pack(),
+                    since: Reading::default(),
                 },
             );
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `latency`: how long the completing calls took, per class.
+//! `latency`: how long the faults took, per class, from the first attempt on.
 
 use crate::{
     control::Control,

@@ -35,8 +35,20 @@ pub(crate) struct Stopwatch {
 }
 
 /// A reading of a [`Stopwatch`].
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Reading(u64);
+
+impl Reading {
+    /// Takes back what [`Self::to_bits`] gave.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Returns it as a number, to be put away.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+}
 
 impl Stopwatch {
     /// Takes the TSC, at the rate that the kernel knows by now, unless the

@@ -57,7 +57,7 @@ status=$?
 ! grep '^outer skip' "$work/said" >"$work/skip" ||
 	ktap_skip_all "$(sed 's/^outer skip //' "$work/skip")"
 
-ktap_plan 25
+ktap_plan 26
 
 # outer MARK NAME: what KVM had counted by then. A mark may be made again: the last holds.
 outer() {
@@ -226,6 +226,9 @@ check "50 pages that are ready before the wait" is early waiting=0 ended=50 earl
 check "20 tasks that wait" is hold waiting=20 ended=50 early=50 not-present=70 ready=50
 check "one message wakes them" is woken waiting=0 ended=70 early=50 broadcast=1 broadcast-woken=20 \
 	unmatched=50 ready=50 not-present=70 untracked=0
+
+check "rmmod with 20 tasks that wait: they are woken all the same" \
+	grep -qx 'outer woken without the module' "$work/said"
 
 whole() {
 	[ "$(grep -c '^inner touched [1-9]' "$work/said")" -eq 2 ]

@@ -194,7 +194,13 @@ counts woken
 # ---- the end ----
 tell show status
 tell show idt/check
+# The module goes while tasks sleep in the function that it probes, and they return then.
+tell make hold=20
+tell show async_pf >/run/waiting
+grep -qx 'inner async_pf: count waiting 20' /run/waiting || fail "20 tasks do not wait"
 tell unload
+tell unmake
+echo "outer woken without the module"
 echo off >&3
 wait "$qemu"
 qemu=
