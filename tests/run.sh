@@ -46,6 +46,13 @@ summary() {
 		}'
 }
 
+# indent: line by line, so that a long test shows how far it is; sed waits for the end.
+indent() {
+	while IFS= read -r line; do
+		printf '    %s\n' "$line"
+	done
+}
+
 total=0
 failed=0
 echo "KTAP version 1"
@@ -57,7 +64,7 @@ while read -r program <&3; do
 	{
 		"$program" 2>&1
 		echo $? >"$work/status"
-	} | tee "$work/output" | sed 's/^/    /'
+	} | tee "$work/output" | indent
 	status=$(cat "$work/status")
 	summary "$status" <"$work/output" >"$work/summary"
 	sed 's/^/    /' "$work/summary"

@@ -85,6 +85,8 @@ void ktap_diag(const char *fmt, ...)
 	vprintf(fmt, args);
 	va_end(args);
 	printf("\n");
+	/* It may be all that is seen of a long test for half an hour. */
+	fflush(stdout);
 }
 
 void ktap_need(bool good, const char *fmt, ...)

@@ -23,6 +23,7 @@
 
 #define WORKERS		6
 #define SLEEPERS	64
+#define PROGRESS	100
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
 
 static pid_t workers[WORKERS];
@@ -77,6 +78,8 @@ static void rounds(void)
 		};
 		unsigned long first = round ? 0 : 1;
 
+		if (round % PROGRESS == PROGRESS - 1)
+			ktap_diag("%lu rounds of %lu so far", round + 1, count);
 		if (!first) {
 			set("enable", "0");
 			set("reset", "1");

@@ -18,6 +18,7 @@
 
 #define WRITERS		4
 #define MOST		300
+#define PROGRESS	2500
 #define TRACE_IDT	TRAPSCOPE "/trace_idt/enable"
 
 /* The longest write that a file takes. */
@@ -160,13 +161,15 @@ static void write_for_ever(size_t writer, unsigned long count)
 	char text[MOST + 32];
 
 	storm_seed(wanted_number("SOAK_SEED", 1) + writer);
-	while (count--) {
+	for (unsigned long done = 0; done < count; done++) {
 		const struct file *file = &files[storm_below(ARRAY_SIZE(files))];
 		size_t size = make_text(text);
 		int fd = open(file->path, O_WRONLY);
 		int wanted = size <= ROOM && file->takes(text, size) ? 0 : EINVAL;
 		ssize_t got;
 
+		if (writer == 0 && done % PROGRESS == PROGRESS - 1)
+			ktap_diag("%lu writes of %lu by each so far", done + 1, count);
 		if (fd < 0)
 			_exit(2);
 		if (!wanted && file->refuses && text[0] == '1')
