@@ -28,9 +28,6 @@ pub(crate) struct Control {
     hooks: Mutex<Option<Hooks>>,
     accounts: Arc<Accounts>,
     calls: u32,
-    /// Calls missed by hooks that are detached by now, less those that were
-    /// missed before the last reset. Wraps.
-    missed_before: AtomicU64,
     /// Calls whose return no hook saw, since it was detached in between.
     unfinished: AtomicU64,
     /// Of these, the calls before the last reset.
@@ -48,7 +45,6 @@ impl Control {
                 hooks <- new_mutex!(None),
                 accounts,
                 calls,
-                missed_before: AtomicU64::new(0),
                 unfinished: AtomicU64::new(0),
                 unfinished_before: AtomicU64::new(0),
             }),
@@ -66,9 +62,7 @@ impl Control {
         let mut hooks = self.hooks.lock();
         match (&*hooks, on) {
             (None, true) => *hooks = Some(Hooks::attach(&self.accounts, self.calls)),
-            (Some(attached), false) => {
-                self.missed_before
-                    .fetch_add(attached.missed(), Ordering::Relaxed);
+            (Some(_), false) => {
                 *hooks = None;
                 // Handlers have ended: what is under way now stays unseen.
                 self.unfinished
@@ -84,7 +78,8 @@ impl Control {
         let hooks = self.hooks.lock();
         self.accounts.reset();
         let missed = hooks.as_ref().map_or(0, Hooks::missed);
-        self.missed_before
+        self.accounts
+            .missed_before
             .store(0u64.wrapping_sub(missed), Ordering::Relaxed);
         self.unfinished_before
             .store(self.unfinished.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -104,7 +99,7 @@ impl Control {
     /// Returns how many calls went unseen since the last reset. Sleeps.
     pub(crate) fn missed(&self) -> u64 {
         let now = self.with_hooks(|hooks| hooks.map_or(0, Hooks::missed));
-        now.wrapping_add(self.missed_before.load(Ordering::Relaxed))
+        now.wrapping_add(self.accounts.missed_before.load(Ordering::Relaxed))
     }
 
     /// Returns how many calls were under way when hooks were detached, since

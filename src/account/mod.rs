@@ -23,6 +23,7 @@ use crate::{
     sys::{
         atomic::{
             AtomicU32,
+            AtomicU64,
             Ordering, //
         },
         rcu, //
@@ -52,6 +53,9 @@ pub(crate) struct Accounts {
     pub(crate) filter: FilterSlot,
     /// Why a fault can't just be counted: [`PAUSED`], [`FILTERED`].
     gate: AtomicU32,
+    /// Calls missed by hooks that are detached by now, less those that were
+    /// missed before the last reset. Wraps.
+    pub(crate) missed_before: AtomicU64,
 }
 
 /// A reset is under way.
@@ -72,6 +76,7 @@ impl Accounts {
             async_pf: AsyncPf::new()?,
             filter: FilterSlot::new(),
             gate: AtomicU32::new(0),
+            missed_before: AtomicU64::new(0),
         })
     }
 

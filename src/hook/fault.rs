@@ -32,6 +32,7 @@ use crate::{
         }, //
     },
     sys::{
+        atomic::Ordering,
         clock::{
             Reading,
             Stopwatch, //
@@ -585,6 +586,12 @@ impl kretprobe::Handler for Fault {
             }
             _ => self.returned_rarely(exit, call, besides.get()),
         }
+    }
+
+    fn gone(&self, missed: u64) {
+        self.accounts
+            .missed_before
+            .fetch_add(missed, Ordering::Relaxed);
     }
 }
 

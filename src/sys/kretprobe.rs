@@ -178,6 +178,9 @@ pub(crate) trait Handler: Sync {
         data: &Self::Data,
         besides: Besides<'_, Self::Data, Self::More>,
     );
+
+    /// Called when the probe is gone, with how many calls it did not see. Sleeps.
+    fn gone(&self, _missed: u64) {}
 }
 
 /// What lies in a kretprobe instance between entry and return.
@@ -254,7 +257,7 @@ impl<H: Handler> Kretprobe<H> {
     /// free, or another probe was running on that CPU.
     pub(crate) fn missed(&self) -> u64 {
         let probe = self.probe.get();
-        // SAFETY: The probe is live; the word is read whole.
+        // SAFETY: The probe was initialised; the word is read whole.
         let no_instance = unsafe { (&raw const (*probe).nmissed).read_volatile() };
         // SAFETY: As above.
         let nested = unsafe { (&raw const (*probe).kp.nmissed).read_volatile() };
@@ -269,6 +272,7 @@ impl<H: Handler> PinnedDrop for Kretprobe<H> {
         // SAFETY: Registered (type invariant). Waits for running handlers;
         // calls that return later pass the handler by.
         unsafe { bindings::trapscope_unregister_kretprobe(self.probe.get()) };
+        self.handler.gone(self.missed());
     }
 }
 
