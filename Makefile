@@ -10,7 +10,7 @@ help:
 #: make test       the same set-up, then the whole test suite
 #: make test-debug the guest's part of it on a kernel that checks itself
 #: make test-upstream  the kernel's own mm, x86 and ftrace tests, with it and without
-#: make test-bpf   beside BPF programs, on a kernel with BTF
+#: make test-bpf   beside BPF programs, and the events in bpftrace, on a kernel with BTF
 #: make soak       a million faults and a thousand rounds of loading
 #: make test-nested  a guest of KVM in a guest, and 30,000 of its async page faults
 #: make shell      a prompt in the guest, module loaded
