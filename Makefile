@@ -45,6 +45,7 @@ test-upstream:
 
 test-bpf:
 	@FLAVOUR=bench $(setup)/all.sh
+	@FLAVOUR=bench $(setup)/tests-modules.sh
 	@scripts/test --bpf
 
 soak:

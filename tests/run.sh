@@ -10,6 +10,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 [ $# -gt 0 ] || set -- classes numa rows totals kernel event async_pf debugfs idt trace_idt module soak survive lockdown bpf
+# Last, where the kernel can tell: what all of them left behind.
+[ ! -w /sys/kernel/debug/kmemleak ] || set -- "$@" leaks
 
 # programs AREA: what can be run in it
 programs() {

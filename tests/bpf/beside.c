@@ -14,9 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "beside.h"
 #include "fault.h"
 #include "module.h"
+#include "others.h"
 
 #define BTF		"/sys/kernel/btf/vmlinux"
 #define PROBED		"handle_mm_fault"
@@ -259,17 +259,22 @@ static void loaded_beside(void)
 {
 	at_both.start(&at_both);
 	module_unload();
-		module_load("");
+	module_load("");
 	both_see(&at_both, true, true, "with both");
 	at_both.stop(&at_both);
 	both_see(&at_both, true, false, "afterwards");
 }
 
-static void put_back(void)
+static void all_at_once(void)
 {
-	if (!module_loaded())
-		module_insert("");
-	file_write(TRAPSCOPE "/enable", "1");
+	beside_all((const struct other *[]){ &at_both }, 1);
+}
+
+/* Not with a direct call: BPF programs are one, and a function can have but one. */
+static void all_and_replaced(void)
+{
+	if (!others_direct_missing())
+		beside_all((const struct other *[]){ &at_both, &others[REPLACE] }, 2);
 }
 
 static const struct ktap_case cases[] = {
@@ -277,6 +282,8 @@ static const struct ktap_case cases[] = {
 	{ "beside a BPF program at the return", at_the_return },
 	{ "beside BPF programs at both", both },
 	{ "loaded and unloaded while both are there", loaded_beside },
+	{ "beside both, all events and the tracer, loaded when they are there", all_at_once },
+	{ "the same and a function in its place, as livepatch has it", all_and_replaced },
 };
 
 int main(void)
@@ -284,6 +291,6 @@ int main(void)
 	module_needed();
 	if (access(BTF, R_OK))
 		ktap_skip_all("no " BTF ": 'make test-bpf' has a kernel with it");
-	at_end(put_back);
+	others_needed();
 	return fault_plain(cases, ARRAY_SIZE(cases));
 }

@@ -54,14 +54,31 @@ void ledger_check_calls(const struct ledger *from, const struct ledger *to);
 void ledger_check_vma_lock(const struct ledger *from, const struct ledger *to);
 void ledger_check_missed(const struct ledger *from, const struct ledger *to);
 
-/* A case of that name, for a file whose ledgers are called before and after. */
-#define LEDGER_CASE(name, check)			\
-	static void name(void)				\
-	{						\
-		check(&before, &after);			\
-	}
-
 /* Faults of all rows and of those without one, against all classes. */
 void ledger_check_rows(void);
+
+/*
+ * A case for each of these, for a file whose ledgers are called before and after:
+ * LEDGER_COMPARISONS defines what LEDGER_CASES names, but for compare_calls().
+ */
+#define LEDGER_COMPARISON(name)						\
+	static void compare_##name(void)				\
+	{								\
+		ledger_check_##name(&before, &after);			\
+	}
+#define LEDGER_COMPARISONS						\
+	LEDGER_COMPARISON(classes)					\
+	LEDGER_COMPARISON(tasks)					\
+	LEDGER_COMPARISON(reasons)					\
+	LEDGER_COMPARISON(vma_lock)					\
+	LEDGER_COMPARISON(missed)
+#define LEDGER_CASES							\
+	{ "the sum of the classes is vmstat's pgfault", compare_classes }, \
+	{ "minor and major faults are the tasks' min_flt and maj_flt", compare_tasks }, \
+	{ "what had no call has one reason each", compare_reasons },	\
+	{ "the kernel's tracepoints came for a fault, or for a reason by name", compare_calls }, \
+	{ "retries under the VMA lock are vma_lock_retry", compare_vma_lock }, \
+	{ "nothing was missed, nothing is under way", compare_missed },	\
+	{ "the rows and what has none are the sum of the classes", ledger_check_rows }
 
 #endif

@@ -4,6 +4,7 @@
 #define TESTS_SLEEPERS_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define MAX_SLEEPERS	4000
 
@@ -12,5 +13,16 @@ void sleepers_start(size_t count);
 
 /* They get their pages, and end. */
 void sleepers_wake(void);
+
+#define SLEEPERS_READ	64
+
+/*
+ * Returns when a thread is asleep in read() of so many bytes of the file: it has the
+ * first, for the others its buffer has no page.
+ */
+void sleepers_read(int fd);
+
+/* It gets its page; what its read() returned. */
+ssize_t sleepers_end_read(void);
 
 #endif

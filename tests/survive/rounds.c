@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "event.h"
 #include "fault.h"
 #include "files.h"
 #include "ledger.h"
@@ -53,6 +54,7 @@ static void put_back(void)
 {
 	end_workers();
 	file_write(CPU1, "1");
+	file_write(EVENTS "fault/enable", "0");
 	if (!module_loaded())
 		module_insert("");
 }
@@ -170,6 +172,35 @@ static void unload_half_way(void)
 	unload_under_file(true);
 }
 
+/* Of its buffer all but the first byte has no page until then: others go on. */
+static void unload_under_asleep_read(void)
+{
+	static char text[256 << 10];
+
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		const char *name = module_files[i].name;
+		int fd = open_file(name), error;
+		char path[128];
+		ssize_t got;
+
+		sleepers_read(fd);
+		error = module_remove();
+		ktap_check(error == EAGAIN, "rmmod under a read of %s: %s", name,
+			   error ? strerror(error) : "done");
+		snprintf(path, sizeof(path), TRAPSCOPE "/%s", name);
+		ktap_check(file_read(path, text, sizeof(text)),
+			   "another read of %s", name);
+		set("enable", "0");
+		set("enable", "1");
+		got = sleepers_end_read();
+		ktap_check(got > 1, "read() of %s returned %zd", name, got);
+		close(fd);
+		module_unload();
+		module_load("");
+	}
+	check_counts();
+}
+
 static void read_for_ever(const char *name)
 {
 	static char text[256 << 10];
@@ -211,29 +242,84 @@ static void unload_under_readers(void)
 
 /* ---- processors ---- */
 
+static bool one_processor(void)
+{
+	if (access(CPU1, F_OK) == 0)
+		return false;
+	ktap_skip("one processor, or CONFIG_HOTPLUG_CPU is off");
+	return true;
+}
+
+static void switch_cpu1(bool on)
+{
+	ktap_need(file_write(CPU1, on ? "1" : "0") == 0, "CPU 1 %s",
+		  on ? "on" : "off");
+}
+
+static void compare(const struct ledger *before, const struct ledger *after)
+{
+	ledger_check_classes(before, after);
+	ledger_check_tasks(before, after);
+	ledger_check_reasons(before, after);
+	ledger_check_calls(before, after);
+	ledger_check_vma_lock(before, after);
+	ledger_check_missed(before, after);
+}
+
+/* With the events off and on. */
 static void processors(void)
+{
+	unsigned long count = wanted_number("SURVIVE_SWITCHES", 6);
+	struct ledger before, after;
+
+	if (one_processor())
+		return;
+	ledger_read(&before);
+	start_workers();
+	for (unsigned long i = 0; i < count; i++) {
+		event_set("fault", "enable", i % 2 ? "1" : "0");
+		usleep(20000);
+		switch_cpu1(false);
+		usleep(20000);
+		switch_cpu1(true);
+		if (i % PROGRESS == PROGRESS - 1)
+			ktap_diag("%lu times of %lu so far", i + 1, count);
+	}
+	event_set("fault", "enable", "0");
+	end_workers();
+	ledger_read(&after);
+	ktap_diag("CPU 1 went and came %lu times", count);
+	compare(&before, &after);
+	check_counts();
+}
+
+/* What it counted there stays when it goes again, and a reset reaches it. */
+static void module_without_cpu1(void)
 {
 	struct ledger before, after;
 
-	if (access(CPU1, F_OK)) {
-		ktap_skip("one processor, or CONFIG_HOTPLUG_CPU is off");
+	if (one_processor())
 		return;
-	}
+	switch_cpu1(false);
+	module_unload();
+	module_load("");
 	ledger_read(&before);
 	start_workers();
-	for (int i = 0; i < 12; i++) {
-		usleep(20000);
-		ktap_need(file_write(CPU1, i % 2 ? "1" : "0") == 0,
-			  "CPU 1 %s", i % 2 ? "on" : "off");
-	}
+	switch_cpu1(true);
+	usleep(300000);
+	switch_cpu1(false);
 	end_workers();
 	ledger_read(&after);
-	ledger_check_classes(&before, &after);
-	ledger_check_tasks(&before, &after);
-	ledger_check_reasons(&before, &after);
-	ledger_check_calls(&before, &after);
-	ledger_check_vma_lock(&before, &after);
-	ledger_check_missed(&before, &after);
+	compare(&before, &after);
+	ledger_check_rows();
+	set("enable", "0");
+	set("reset", "1");
+	ktap_check(faults_total(COMPLETED) == 0 && faults_total(RETRIES) == 0,
+		   "after a reset, with CPU 1 away: %lu faults, %lu retries",
+		   faults_total(COMPLETED), faults_total(RETRIES));
+	set("enable", "1");
+	switch_cpu1(true);
+	check_counts();
 }
 
 static const struct ktap_case cases[] = {
@@ -241,8 +327,10 @@ static const struct ktap_case cases[] = {
 	{ "rmmod with tasks asleep in handle_mm_fault()", unload_under_sleepers },
 	{ "rmmod with each file open", unload_under_open },
 	{ "rmmod with each file half read", unload_half_way },
+	{ "rmmod with a read of each file asleep for its buffer", unload_under_asleep_read },
 	{ "rmmod with each file being read in a loop", unload_under_readers },
 	{ "processors that go and come in a storm: all books agree", processors },
+	{ "loaded and reset while a processor is away: all books agree", module_without_cpu1 },
 };
 
 int main(void)

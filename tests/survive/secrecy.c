@@ -3,18 +3,22 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fault.h"
+#include "event.h"
 #include "files.h"
 
-#define NOBODY	65534
+#define NOBODY		65534
+#define RESTRICT	"/proc/sys/kernel/kptr_restrict"
 
 static void path_of(const struct module_file *file, char *path, size_t size)
 {
@@ -53,6 +57,52 @@ static int opened(void)
 	return count;
 }
 
+static unsigned long event_ids[2];
+
+static void find_events(void)
+{
+	static const char *const paths[] = {
+		EVENTS "fault/id", EVENTS "kernel_fault/id",
+	};
+	char text[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(event_ids); i++) {
+		ktap_need(file_read(paths[i], text, sizeof(text)), "read %s",
+			  paths[i]);
+		event_ids[i] = strtoul(text, NULL, 10);
+	}
+}
+
+static int open_event(size_t event, unsigned long sample_type, pid_t pid, int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = event_ids[event],
+		.sample_type = sample_type,
+		.exclude_kernel = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, pid, cpu, -1, 0);
+
+	return fd >= 0 || (errno != EACCES && errno != EPERM);
+}
+
+/*
+ * In a child: how many events opened that tell of others, or of addresses. How often
+ * it faults itself is everybody's to count.
+ */
+static int events_opened(void)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(event_ids); i++) {
+		count += open_event(i, PERF_SAMPLE_RAW, 0, -1);
+		count += open_event(i, 0, -1, 0);
+		count += open_event(i, 0, getppid(), -1);
+	}
+	return count + (open(EVENTS "fault/hist", O_RDONLY) >= 0);
+}
+
 static void check_child(int (*run)(void), const char *who)
 {
 	pid_t pid = fork();
@@ -62,7 +112,7 @@ static void check_child(int (*run)(void), const char *who)
 	if (pid == 0)
 		_exit(run());
 	ktap_need(waitpid(pid, &status, 0) == pid, "waitpid");
-	ktap_check(status == 0, "%s opened %d files", who, WEXITSTATUS(status));
+	ktap_check(status == 0, "%s opened %d files or events", who, WEXITSTATUS(status));
 }
 
 /* The folder of debugfs may be open to others: the files may not. */
@@ -71,7 +121,7 @@ static int as_nobody(void)
 	if (chmod("/sys/kernel/debug", 0755) || setgid(NOBODY) ||
 	    setuid(NOBODY))
 		return 99;
-	return opened();
+	return opened() + events_opened();
 }
 
 static int as_namespace_root(void)
@@ -85,7 +135,7 @@ static int as_namespace_root(void)
 		return 98;
 	if (file_write("/proc/self/uid_map", "0 65534 1"))
 		return 97;
-	return opened();
+	return opened() + events_opened();
 }
 
 static void other_user(void)
@@ -102,6 +152,48 @@ static void namespace_root(void)
 	check_child(as_namespace_root, "a namespace's root");
 }
 
+/* Where a line has sixteen digits of an address above user space; NULL if it has none. */
+static const char *kernel_address(const char *line)
+{
+	for (; (line = strstr(line, "ffff")); line++)
+		if (strspn(line, "0123456789abcdef") == 16)
+			return line;
+	return NULL;
+}
+
+/* A file of nothing but addresses (idt/raw) may not open. */
+static const char *shown(const char *name)
+{
+	static char text[1 << 20];
+	char path[128];
+
+	snprintf(path, sizeof(path), TRAPSCOPE "/%s", name);
+	errno = 0;
+	if (file_read(path, text, sizeof(text)))
+		return kernel_address(text);
+	ktap_need(errno == EPERM, "read %s", path);
+	return NULL;
+}
+
+static void addresses(void)
+{
+	bool table;
+
+	knob_set(RESTRICT, "0");
+	/* With all that there can be to show. */
+	table = file_write(TRAPSCOPE "/trace_idt/enable", "1") == 0;
+	ktap_check(shown("idt/table") && shown("idt/idtr"), "none is shown at 0");
+	ktap_need(file_write(RESTRICT, "2") == 0, "2 to " RESTRICT);
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		const char *address = shown(module_files[i].name);
+
+		ktap_check(!address, "%s: %.60s", module_files[i].name, address);
+	}
+	if (table)
+		ktap_check(file_write(TRAPSCOPE "/trace_idt/enable", "0") == 0,
+			   "0 to trace_idt/enable");
+}
+
 static void put_back(void)
 {
 	chmod("/sys/kernel/debug", 0700);
@@ -109,8 +201,9 @@ static void put_back(void)
 
 static const struct ktap_case cases[] = {
 	{ "files are root's, 0400, or 0600 where they can be written", modes },
-	{ "another user opens none", other_user },
-	{ "the root of a user namespace opens none", namespace_root },
+	{ "another user opens none, nor an event", other_user },
+	{ "the root of a user namespace opens none, nor an event", namespace_root },
+	{ "with kptr_restrict=2 no file shows an address of the kernel", addresses },
 };
 
 int main(void)
@@ -118,5 +211,6 @@ int main(void)
 	if (!module_loaded())
 		ktap_skip_all("trapscope is not loaded");
 	at_end(put_back);
+	find_events();
 	return fault_plain(cases, ARRAY_SIZE(cases));
 }

@@ -96,11 +96,7 @@ static int run(unsigned int seconds, int output, char **command)
 				     WEXITSTATUS(status);
 }
 
-LEDGER_CASE(compare_classes, ledger_check_classes)
-LEDGER_CASE(compare_tasks, ledger_check_tasks)
-LEDGER_CASE(compare_reasons, ledger_check_reasons)
-LEDGER_CASE(compare_vma_lock, ledger_check_vma_lock)
-LEDGER_CASE(compare_missed, ledger_check_missed)
+LEDGER_COMPARISONS
 
 static void compare_calls(void)
 {
@@ -111,13 +107,7 @@ static void compare_calls(void)
 }
 
 static const struct ktap_case cases[] = {
-	{ "the sum of the classes is vmstat's pgfault", compare_classes },
-	{ "minor and major faults are the tasks' min_flt and maj_flt", compare_tasks },
-	{ "what had no call has one reason each", compare_reasons },
-	{ "the kernel's tracepoints came for a fault, or for a reason by name", compare_calls },
-	{ "retries under the VMA lock are vma_lock_retry", compare_vma_lock },
-	{ "nothing was missed, nothing is under way", compare_missed },
-	{ "the rows and what has none are the sum of the classes", ledger_check_rows },
+	LEDGER_CASES,
 };
 
 int main(int argc, char **argv)
