@@ -50,6 +50,7 @@ test-bpf:
 
 soak:
 	@$(setup)/all.sh
+	@$(setup)/tests-modules.sh
 	@scripts/test --soak
 
 test-nested:

@@ -20,14 +20,16 @@ static void nothing_leaked(void)
 {
 	static char text[32 << 10];
 
-	module_unload();
+	if (module_loaded())
+		module_unload();
 	sleep(MIN_AGE);
 	for (int i = 0; i < 2; i++)
 		ktap_need(file_write(KMEMLEAK, "scan") == 0, "scan");
 	ktap_need(file_read(KMEMLEAK, text, sizeof(text)) || text[0],
 		  "read " KMEMLEAK);
 	ktap_check(text[0] == '\0', "leaked: %.2000s", text);
-	module_load("");
+	if (access(MODULE, R_OK) == 0)
+		module_load("");
 }
 
 static const struct ktap_case cases[] = {
@@ -36,7 +38,6 @@ static const struct ktap_case cases[] = {
 
 int main(void)
 {
-	module_needed();
 	if (access(KMEMLEAK, W_OK))
 		ktap_skip_all("no CONFIG_DEBUG_KMEMLEAK: make test-debug has it");
 	if (open(KMEMLEAK, O_WRONLY | O_CLOEXEC) < 0 && errno == EPERM)

@@ -26,10 +26,16 @@ static int count(const char *path, const struct stat *stat, int type, struct FTW
 	return 0;
 }
 
-void files_complete(void)
+size_t files_there(void)
 {
 	there = 0;
 	ktap_need(nftw(TRAPSCOPE, count, 8, FTW_PHYS) == 0, "walk " TRAPSCOPE);
-	ktap_need(there == FILE_COUNT, "know all files: there are %zu, tests/lib/files.c has %d",
+	return there;
+}
+
+void files_complete(void)
+{
+	ktap_need(files_there() == FILE_COUNT,
+		  "know all files: there are %zu, tests/lib/files.c has %d",
 		  there, FILE_COUNT);
 }

@@ -13,6 +13,9 @@ extern const struct module_file {
 	bool writable;
 } module_files[FILE_COUNT];
 
+/* How many files there are. */
+size_t files_there(void);
+
 /* Ends the test unless these are all that there are. */
 void files_complete(void);
 

@@ -301,3 +301,14 @@ void ledger_check_rows(void)
 		   rows, without, evicted, rows + without + evicted, total);
 	ktap_need(file_write(TRAPSCOPE "/enable", "1") == 0, "1 to enable");
 }
+
+void ledger_check_all(const struct ledger *from, const struct ledger *to)
+{
+	ledger_check_classes(from, to);
+	ledger_check_tasks(from, to);
+	ledger_check_reasons(from, to);
+	ledger_check_calls(from, to);
+	ledger_check_vma_lock(from, to);
+	ledger_check_missed(from, to);
+	ledger_check_rows();
+}

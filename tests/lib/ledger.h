@@ -54,6 +54,9 @@ void ledger_check_calls(const struct ledger *from, const struct ledger *to);
 void ledger_check_vma_lock(const struct ledger *from, const struct ledger *to);
 void ledger_check_missed(const struct ledger *from, const struct ledger *to);
 
+/* All of these, and the rows. */
+void ledger_check_all(const struct ledger *from, const struct ledger *to);
+
 /* Faults of all rows and of those without one, against all classes. */
 void ledger_check_rows(void);
 

@@ -14,7 +14,8 @@ int module_insert_file(const char *path, const char *parameters)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int error = 0;
 
-	ktap_need(fd >= 0, "open %s", path);
+	if (fd < 0)
+		return errno;
 	if (syscall(SYS_finit_module, fd, parameters, 0))
 		error = errno;
 	close(fd);

@@ -13,15 +13,18 @@
 
 #define PROBED		"handle_mm_fault"
 
-static void trace(const char *file, const char *text)
+static int try_trace(const char *file, const char *text)
 {
 	char path[256];
-	int error;
 
 	snprintf(path, sizeof(path), TRACING "%s", file);
-	error = file_write(path, text);
-	ktap_need(error == 0, "write \"%s\" to %s: %s", text, path,
-		  strerror(error));
+	return file_write(path, text);
+}
+
+static void trace(const char *file, const char *text)
+{
+	errno = try_trace(file, text);
+	ktap_need(errno == 0, "write \"%s\" to " TRACING "%s", text, file);
 }
 
 /* A list of functions or pids is emptied by opening it anew. */
@@ -44,6 +47,8 @@ struct event {
 	const char *folder;
 };
 
+#define MINE		"hist:keys=common_pid if common_pid==%d"
+
 static void event_start(const struct other *other)
 {
 	const struct event *event = other->data;
@@ -51,22 +56,27 @@ static void event_start(const struct other *other)
 
 	trace(event->definitions, event->line);
 	snprintf(path, sizeof(path), "events/%s/trigger", event->folder);
-	snprintf(text, sizeof(text), "hist:keys=common_pid if common_pid==%d",
-		 getpid());
+	snprintf(text, sizeof(text), MINE, getpid());
 	trace(path, text);
+}
+
+/* The errno of what failed. */
+static int event_remove(const struct event *event)
+{
+	char text[128], path[128];
+	int error;
+
+	snprintf(path, sizeof(path), "events/%s/trigger", event->folder);
+	snprintf(text, sizeof(text), "!" MINE, getpid());
+	error = try_trace(path, text);
+	snprintf(text, sizeof(text), "-:%s", event->folder);
+	return error ? error : try_trace(event->definitions, text);
 }
 
 static void event_stop(const struct other *other)
 {
-	const struct event *event = other->data;
-	char text[128], path[128];
-
-	snprintf(path, sizeof(path), "events/%s/trigger", event->folder);
-	snprintf(text, sizeof(text), "!hist:keys=common_pid if common_pid==%d",
-		 getpid());
-	trace(path, text);
-	snprintf(text, sizeof(text), "-:%s", event->folder);
-	trace(event->definitions, text);
+	errno = event_remove(other->data);
+	ktap_need(errno == 0, "remove %s", other->name);
 }
 
 static unsigned long event_count(const struct other *other)
@@ -216,20 +226,31 @@ bool others_direct_missing(void)
 	return true;
 }
 
+static void all_see(const struct other *const more[], size_t count, bool trapscope,
+		    const char *when)
+{
+	for (size_t i = 0; i < GRAPH; i++)
+		both_see(&others[i], trapscope, true, when);
+	for (size_t i = 0; i < count; i++)
+		both_see(more[i], trapscope, true, when);
+}
+
 void beside_all(const struct other *const more[], size_t count)
 {
 	for (size_t i = 0; i < GRAPH; i++)
 		others[i].start(&others[i]);
 	for (size_t i = 0; i < count; i++)
 		more[i]->start(more[i]);
+	all_see(more, count, true, "with all");
+	ktap_need(file_write(TRAPSCOPE "/enable", "0") == 0, "0 to enable");
+	all_see(more, count, false, "with all");
 	module_unload();
 	module_load("");
-	for (size_t i = 0; i < GRAPH; i++) {
-		both_see(&others[i], true, true, "with all");
+	all_see(more, count, true, "with all, loaded again");
+	for (size_t i = 0; i < GRAPH; i++)
 		others[i].stop(&others[i]);
-	}
 	for (size_t i = 0; i < count; i++) {
-		both_see(more[i], true, true, "with all");
+		both_see(more[i], true, true, "when the others are gone");
 		more[i]->stop(more[i]);
 	}
 	both_see(&others[KPROBE], true, false, "afterwards");
@@ -238,6 +259,9 @@ void beside_all(const struct other *const more[], size_t count)
 static void put_back(void)
 {
 	module_remove_name("direct");
+	/* Those that are there still. */
+	for (size_t i = 0; i < FUNCTION; i++)
+		event_remove(others[i].data);
 	file_write(TRACING "current_tracer", "nop");
 	empty("set_ftrace_filter");
 	empty("set_graph_function");

@@ -23,6 +23,8 @@
 #define PAGES		64
 #define TOUCHERS	3
 #define MS		1000
+/* No word of the memory is ever this, so that nobody waits for it to change. */
+#define NOT_THERE	0x7fffffff
 
 /* Newer than the C library's headers may be. */
 #ifndef MADV_PAGEOUT
@@ -105,6 +107,9 @@ static pid_t child(void)
 {
 	pid_t pid = fork();
 
+	/* As a pid, -1 would be everybody. */
+	if (pid < 0)
+		_exit(6);
 	if (pid == 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return pid;
@@ -366,7 +371,7 @@ static void bad(void)
 			syscall(SYS_getcpu, area + i * PAGE, NULL, NULL);
 		else
 			syscall(SYS_futex, area + i * PAGE, FUTEX_WAIT_PRIVATE,
-				1, NULL, NULL, 0);
+				NOT_THERE, NULL, NULL, 0);
 	if (sigsetjmp(here, 1) == 0) {
 		way_out = &here;
 		legacy_time(NULL);

@@ -20,6 +20,7 @@
 
 #include "fault.h"
 #include "ledger.h"
+#include "module.h"
 #include "storm.h"
 
 /* Workers at a time, each with children and threads of its own. */
@@ -27,6 +28,7 @@
 #define ACTIONS		24
 /* As many processes and threads at the least. */
 #define TASKS		500
+#define PROGRESS	200000
 #define ZRAM		"/sys/block/zram0/"
 #define DEVICE		"/dev/zram0"
 #define KSM		"/sys/kernel/mm/ksm/"
@@ -116,9 +118,21 @@ static unsigned long tasks_started(void)
 	return strtoul(line + strlen("\nprocesses "), NULL, 10);
 }
 
+/* Processes and threads that there are, the kernel's own too. */
+static unsigned long tasks_now(void)
+{
+	unsigned long there = 0;
+	char text[128];
+
+	ktap_need(file_read("/proc/loadavg", text, sizeof(text)) &&
+		  sscanf(text, "%*s %*s %*s %*u/%lu", &there) == 1,
+		  "read /proc/loadavg");
+	return there;
+}
+
 static void run(void)
 {
-	unsigned long tasks = tasks_started(), start;
+	unsigned long tasks = tasks_started(), others = tasks_now(), most = 0, start;
 	int status;
 	pid_t pid;
 
@@ -128,7 +142,11 @@ static void run(void)
 	ledger_read(&before);
 	start = before.pgfault;
 	storm_seed(seed);
-	while (vmstat("pgfault") - start < wanted) {
+	for (unsigned long said = 0, faults; (faults = vmstat("pgfault") - start) < wanted;) {
+		if (faults / PROGRESS > said) {
+			said = faults / PROGRESS;
+			ktap_diag("%lu faults of %lu so far", faults, wanted);
+		}
 		for (size_t i = 0; i < WORKERS; i++)
 			if (!workers[i])
 				start_worker(i);
@@ -138,10 +156,14 @@ static void run(void)
 			kill(workers[storm_below(WORKERS)], SIGKILL);
 			killed++;
 		}
+		most = most > tasks_now() ? most : tasks_now();
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			ended(pid, status);
 	}
-	/* The rest go in the middle of it, too. */
+	/* The rest go in the middle of it, too; those that are on their way into the group as well. */
+	for (size_t i = 0; i < WORKERS; i++)
+		if (workers[i])
+			kill(workers[i], SIGKILL);
 	ktap_need(file_write(CGROUP "/cgroup.kill", "1") == 0, "cgroup.kill");
 	while ((pid = wait(&status)) > 0 || errno == EINTR)
 		ended(pid, status);
@@ -149,8 +171,8 @@ static void run(void)
 	ledger_read(&after);
 	tasks = tasks_started() - tasks;
 	ksm_copied = vmstat("cow_ksm") - ksm_copied;
-	ktap_diag("%lu workers, %lu of them killed before the end; %lu processes and threads; %lu copies of KSM's pages",
-		  started, killed, tasks, ksm_copied);
+	ktap_diag("%lu workers, %lu of them killed before the end; %lu processes and threads, %lu at once; %lu copies of KSM's pages",
+		  started, killed, tasks, most - others, ksm_copied);
 	ktap_diag("faults: %lu, %lu major, %lu failed; %lu from user mode, %lu from the kernel, %lu remote",
 		  after.completed - before.completed,
 		  after.completed_major - before.completed_major,
@@ -208,20 +230,13 @@ static const struct ktap_case cases[] = {
 	LEDGER_CASES,
 };
 
-static unsigned long number(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtoul(text, NULL, 0) : otherwise;
-}
-
 int main(void)
 {
 	if (!module_loaded())
 		ktap_skip_all("trapscope is not loaded");
 	ktap_need(getrandom(&seed, 4, 0) == 4, "a seed");
-	seed = number("SOAK_SEED", seed);
-	wanted = number("SOAK_FAULTS", wanted);
+	seed = wanted_number("SOAK_SEED", seed);
+	wanted = wanted_number("SOAK_FAULTS", wanted);
 	ktap_need(file_write(TRAPSCOPE "/reset", "1") == 0, "reset");
 	set_up();
 	ledger_open();

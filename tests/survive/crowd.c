@@ -23,15 +23,6 @@
 
 static struct ledger before, after;
 
-static void compare(void)
-{
-	ledger_check_classes(&before, &after);
-	ledger_check_tasks(&before, &after);
-	ledger_check_calls(&before, &after);
-	ledger_check_missed(&before, &after);
-	ledger_check_rows();
-}
-
 static void reload(const char *parameters)
 {
 	module_unload();
@@ -52,7 +43,7 @@ static void full_table(void)
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
 	ledger_read(&after);
-	compare();
+	ledger_check_all(&before, &after);
 	ktap_check(status_value("rows_used") <= 64, "%lu rows of 64",
 		   status_value("rows_used"));
 	ktap_check(status_value("faults_evicted") +
@@ -147,7 +138,7 @@ static void many_processes(void)
 	ledger_read(&after);
 	ktap_diag("%lu processes, %lu faults", count,
 		  after.completed - before.completed);
-	compare();
+	ledger_check_all(&before, &after);
 	ktap_need(file_read(TRAPSCOPE "/processes", text, sizeof(text)) || text[0],
 		  "read processes");
 	area_free(area, PAGES * PAGE);

@@ -2,8 +2,8 @@
 /*
  * Memory that is short at each allocation in turn, by /proc/thread-self/fail-nth:
  * a clean error, and the second try works; leaks/kmemleak comes later. SURVIVE_STRIDE
- * (17) is how far apart the allocations of insmod are that fail, and three times as
- * far as those of enable; 1 is each of them.
+ * (6) is how far apart the allocations of insmod and of enable are that fail; 1 is each
+ * of them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,8 +20,9 @@
 #include "storm.h"
 
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
-#define WARNS		"event_define_fields"
+#define LOADER		"do_init_module"
 #define MOST		100000UL
+#define PROGRESS	50
 
 /* With these every allocation of this task may fail, those that may wait too. */
 static const struct {
@@ -35,21 +36,31 @@ static const struct {
 	{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
 };
 
-/* From where to where in the kernel no allocation fails, for either kind. */
-static const char *const rejected[] = {
-	"/sys/kernel/debug/failslab/reject-start",
-	"/sys/kernel/debug/failslab/reject-end",
-	"/sys/kernel/debug/fail_page_alloc/reject-start",
-	"/sys/kernel/debug/fail_page_alloc/reject-end",
+/* Where an allocation has to come from, to fail. */
+static const char *const required[] = {
+	"/sys/kernel/debug/failslab/require-start",
+	"/sys/kernel/debug/failslab/require-end",
+	"/sys/kernel/debug/fail_page_alloc/require-start",
+	"/sys/kernel/debug/fail_page_alloc/require-end",
 };
+static const char *const anywhere[] = { "0", "0xffffffffffffffff" };
 
 static int fail_nth = -1;
 
+/* From @bounds[0] to @bounds[1] in the kernel's text. */
+static void fail_within(const char *const bounds[2])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+		ktap_need(file_write(required[i], bounds[i % 2]) == 0,
+			  "write %s", required[i]);
+}
+
 /*
- * Of a module's trace events the kernel warns by itself where memory is short for
- * their fields (WARN_ON_ONCE in kernel/trace/trace_events.c): there nothing fails.
+ * What calls a module's init function: below it are the allocations of the module. The
+ * loader's own before that are not, and of two of those the kernel warns where memory is
+ * short (jump_label_add_module() and event_define_fields()).
  */
-static void spare_event_fields(void)
+static void fail_within_init(void)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "r");
 	unsigned long address = 0, start = 0, end = 0;
@@ -58,16 +69,15 @@ static void spare_event_fields(void)
 	ktap_need(symbols != NULL, "open /proc/kallsyms");
 	/* The kernel's own symbols are sorted: the end is where the next one starts. */
 	while (!end && fscanf(symbols, "%lx %*c %255s%*[^\n]", &address, name) == 2)
-		if (strcmp(name, WARNS) == 0)
+		if (strcmp(name, LOADER) == 0)
 			start = address;
 		else if (start && address > start)
 			end = address;
 	fclose(symbols);
-	ktap_need(end, "find " WARNS " in /proc/kallsyms, with its end");
+	ktap_need(end, "find " LOADER " in /proc/kallsyms, with its end");
 	snprintf(bounds[0], sizeof(bounds[0]), "%#lx", start);
 	snprintf(bounds[1], sizeof(bounds[1]), "%#lx", end);
-	for (size_t i = 0; i < ARRAY_SIZE(rejected); i++)
-		ktap_need(knob_set(rejected[i], bounds[i % 2]), "write %s", rejected[i]);
+	fail_within((const char *[]){ bounds[0], bounds[1] });
 }
 
 /* The @nth allocation of this thread from here on fails; 0: none. */
@@ -101,41 +111,64 @@ static bool all_attached(void)
 	return !strstr(text, " failed ");
 }
 
+static bool all_files(void)
+{
+	return files_there() == FILE_COUNT;
+}
+
+/* Whether that is what short memory looks like. */
+static bool is_clean(int error, bool failed)
+{
+	return failed && (error == ENOMEM || error == EAGAIN);
+}
+
 static void loading(void)
 {
-	unsigned long stride = wanted_number("SURVIVE_STRIDE", 17);
-	unsigned long tries = 0, refused = 0, partly = 0, nth;
+	unsigned long stride = wanted_number("SURVIVE_STRIDE", 6);
+	unsigned long tries = 0, refused = 0, no_file = 0, no_hook = 0, nth;
+	int error = 0;
 
 	module_unload();
+	fail_within_init();
 	/* Another offset with each seed, so that in the end each had its turn. */
 	for (nth = 1 + storm_below(stride); nth < MOST; nth += stride) {
 		bool failed;
-		int error;
 
 		fail(nth);
 		error = module_insert("rows=64 maxactive=4");
 		failed = has_failed();
+		if (!error) {
+			/*
+			 * A file that debugfs could not make is not there, a hook that
+			 * could not be attached says so, and all others work.
+			 */
+			if (!all_files())
+				no_file++;
+			else
+				no_hook += !all_attached();
+			module_unload();
+		}
+		if (!failed)
+			break;
 		tries++;
 		if (error) {
 			refused++;
-			ktap_check(failed && (error == ENOMEM ||
-					      error == EAGAIN),
+			ktap_check(is_clean(error, failed),
 				   "allocation %lu: %s", nth, strerror(error));
 			ktap_check(!module_loaded(), "there are files");
-			continue;
 		}
-		/* A hook that could not be attached says so, the others work. */
-		partly += !all_attached();
-		module_unload();
-		if (!failed)
-			break;
+		if (tries % PROGRESS == 0)
+			ktap_diag("allocation %lu so far", nth);
 	}
-	ktap_diag("%lu loads with a failure within %lu allocations: %lu refused, %lu with a hook less",
-		  tries, nth, refused, partly);
+	fail_within(anywhere);
+	ktap_check(!error, "insmod, though no allocation failed: %s", strerror(error));
+	ktap_diag("%lu loads with a failure within %lu allocations: %lu refused, %lu without a file, %lu without a hook",
+		  tries, nth, refused, no_file, no_hook);
 	ktap_check(nth < MOST, "no end after %lu allocations", nth);
-	ktap_check(refused + partly > 0, "all of them were of no consequence");
+	ktap_check(refused > 0, "none was refused");
 	module_load("");
-	ktap_check(all_attached(), "the next try has not all hooks");
+	ktap_check(all_files() && all_attached(),
+		   "the next try has not all files and hooks");
 	check_counts();
 }
 
@@ -151,8 +184,7 @@ static void each(const char *what, int (*run)(void))
 		fail(nth);
 		error = run();
 		failed = has_failed();
-		ktap_check(!error || (failed && (error == ENOMEM ||
-						 error == EAGAIN)),
+		ktap_check(!error || is_clean(error, failed),
 			   "%s, allocation %lu: %s", what, nth,
 			   strerror(error));
 		if (!failed)
@@ -193,16 +225,19 @@ static int table(void)
 /* Attached or not, what status says is true, and 0 and 1 mend it. */
 static void switching(void)
 {
-	unsigned long stride = (wanted_number("SURVIVE_STRIDE", 17) + 2) / 3;
+	unsigned long stride = wanted_number("SURVIVE_STRIDE", 6);
 	unsigned long nth;
 
 	for (nth = 1 + storm_below(stride); nth < MOST; nth += stride) {
 		bool failed;
+		int error;
 
 		ktap_check(disable() == 0, "0 to enable");
 		fail(nth);
-		enable();
+		error = enable();
 		failed = has_failed();
+		ktap_check(!error || is_clean(error, failed),
+			   "enable, allocation %lu: %s", nth, strerror(error));
 		if (!failed)
 			break;
 		ktap_check(disable() == 0 && enable() == 0 && all_attached(),
@@ -211,7 +246,8 @@ static void switching(void)
 	ktap_diag("enable: %lu allocations", nth - 1);
 	ktap_check(all_attached(), "a hook is missing");
 	/* Not while hooks go: the kernel warns where ftrace has no memory for that. */
-	each("disable", disable);
+	ktap_check(disable() == 0, "0 to enable");
+	each("disable, once more", disable);
 	ktap_check(enable() == 0, "1 to enable");
 	each("reset", reset);
 	each("filter", filter);
@@ -273,11 +309,13 @@ int main(void)
 
 	module_needed();
 	fail_nth = open(FAIL_NTH, O_RDWR);
-	if (fail_nth < 0 || access(rejected[0], W_OK))
+	if (fail_nth < 0 || access(required[0], W_OK))
 		ktap_skip_all("no CONFIG_FAULT_INJECTION_STACKTRACE_FILTER: make test-debug has it");
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
 		knob_set(knobs[i].path, knobs[i].value);
-	spare_event_fields();
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+		ktap_need(knob_set(required[i], anywhere[i % 2]), "write %s",
+			  required[i]);
 	ktap_need(getrandom(&seed, 4, 0) == 4, "a seed");
 	seed = wanted_number("SOAK_SEED", seed);
 	ktap_diag("SOAK_SEED=%lu does the same again", seed);
