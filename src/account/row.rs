@@ -40,8 +40,12 @@ const KIND_SHIFT: u32 = 16;
 /// Attempts to change one count, while others change it too.
 const PATIENCE: u32 = 1000;
 
-const COUNT_BITS: u32 = 56;
-const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+// A word that counts: a class, counted from one, or 0 for none; the lower half of the
+// place's generation; the count.
+const CLASS_SHIFT: u32 = 56;
+const GENERATION_SHIFT: u32 = 40;
+const COUNT_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
+const GENERATION_MASK: u64 = (1 << CLASS_SHIFT) - 1 & !COUNT_MASK;
 
 /// What a row says of its mapping, and counts that few faults change.
 ///
@@ -68,16 +72,21 @@ pub(super) struct Facts {
     offset: AtomicU64,
     inode: AtomicU64,
     comm: [AtomicU64; 2],
+    /// As [`Counts::unnamed`], both.
     major: AtomicU64,
     retries: AtomicU64,
 }
 
 /// The counts of a row that faults change: on a cache line that no other row
 /// has a part of.
+///
+/// A fault knows the generation of the place that it found. It is in each word, so that
+/// the one step that adds to a word fails if the place changed hands, however late.
 #[repr(align(64))]
 pub(super) struct Counts {
-    /// A class, counted from one, in the upper byte; its count below.
+    /// A class, the generation, and the count.
     classes: [AtomicU64; CLASSES],
+    /// The generation, and the count.
     unnamed: AtomicU64,
 }
 
@@ -108,7 +117,7 @@ pub(crate) struct RowCopy {
     pub(crate) inode: u64,
     pub(crate) major: u64,
     pub(crate) retries: u64,
-    /// As [`Counts::classes`].
+    /// As [`Counts::classes`], without the generation.
     classes: [u64; CLASSES],
     /// Faults whose class is not named.
     pub(crate) unnamed: u64,
@@ -153,7 +162,7 @@ impl RowCopy {
     #[inline(always)]
     pub(crate) fn classes(&self) -> impl Iterator<Item = (Class, u64)> + '_ {
         self.named().filter_map(|word| {
-            let index = (word >> COUNT_BITS).checked_sub(1)?;
+            let index = (word >> CLASS_SHIFT).checked_sub(1)?;
             Some((Class::from_index(index as usize)?, word & COUNT_MASK))
         })
     }
@@ -232,28 +241,27 @@ impl Counts {
     ///
     /// If it returns `false` nothing was added, for one reason or another.
     #[inline(always)]
-    pub(super) fn count_early(&self, class: Class) -> bool {
-        let tag = class.index() as u64 + 1;
+    pub(super) fn count_early(&self, class: Class, generation: u32) -> bool {
+        let head = head(Some(class), generation);
         let [first, second, ..] = &self.classes;
         for slot in [first, second] {
             let word = slot.load(Ordering::Relaxed);
-            if word >> COUNT_BITS == tag {
-                // One step, since the row may change hands: an addition to be taken
-                // back could not be.
+            if has_head(word, head) {
                 return step(slot, word, word.wrapping_add(1)).is_ok();
             }
         }
         false
     }
 
-    /// Adds one completed fault; `false` if others were always faster.
-    pub(super) fn count(&self, class: Class) -> bool {
-        let tag = (class.index() as u64 + 1) << COUNT_BITS;
+    /// Adds one completed fault; `false` if the place changed hands, or if others were
+    /// always faster.
+    pub(super) fn count(&self, class: Class, generation: u32) -> bool {
+        let (free, own) = (head(None, generation), head(Some(class), generation));
         for slot in &self.classes {
             let mut word = slot.load(Ordering::Relaxed);
             let mut tries = 0;
-            while word == 0 || word & !COUNT_MASK == tag {
-                match step(slot, word, (word | tag).wrapping_add(1)) {
+            while word == free || has_head(word, own) {
+                match step(slot, word, (word | own).wrapping_add(1)) {
                     Ok(_) => return true,
                     Err(now) => word = now,
                 }
@@ -263,9 +271,36 @@ impl Counts {
                 }
             }
         }
-        self.unnamed.fetch_add(1, Ordering::Relaxed);
-        true
+        add(&self.unnamed, generation)
     }
+}
+
+/// Returns what a word has above its count.
+#[inline(always)]
+fn head(class: Option<Class>, generation: u32) -> u64 {
+    let class = class.map_or(0, |class| class.index() as u64 + 1);
+    class << CLASS_SHIFT | u64::from(generation as u16) << GENERATION_SHIFT
+}
+
+/// Tells whether a word has this above its count.
+#[inline(always)]
+fn has_head(word: u64, head: u64) -> bool {
+    (word ^ head) >> GENERATION_SHIFT == 0
+}
+
+/// Adds one to a count without a class; `false` as [`Counts::count`].
+fn add(slot: &AtomicU64, generation: u32) -> bool {
+    let mut word = slot.load(Ordering::Relaxed);
+    for _ in 0..PATIENCE {
+        if !has_head(word, head(None, generation)) {
+            return false;
+        }
+        match step(slot, word, word.wrapping_add(1)) {
+            Ok(_) => return true,
+            Err(now) => word = now,
+        }
+    }
+    false
 }
 
 /// Changes a count, if it is still what it was.
@@ -293,12 +328,14 @@ impl<'a> Row<'a> {
         load(&self.facts.identity)
     }
 
-    pub(super) fn count_major(self) {
-        self.facts.major.fetch_add(1, Ordering::Relaxed);
+    /// Adds a major fault, if the place has not changed hands.
+    pub(super) fn count_major(self, generation: u32) {
+        add(&self.facts.major, generation);
     }
 
-    pub(super) fn count_retry(self) {
-        self.facts.retries.fetch_add(1, Ordering::Relaxed);
+    /// Adds an attempt that has to be made again, if the place has not changed hands.
+    pub(super) fn count_retry(self, generation: u32) {
+        add(&self.facts.retries, generation);
     }
 
     /// Tells whether this can be the row of a VMA that has its object: a
@@ -394,15 +431,16 @@ impl<'a> Row<'a> {
         self.facts.end.store(range.1, Ordering::Relaxed);
     }
 
-    /// Empties the row, and returns the completed faults that it had.
+    /// Empties the row for the generation that the place has now, and returns the
+    /// completed faults that it had.
     pub(super) fn empty(self, names: &Names) -> u64 {
+        let free = head(None, self.facts.generation());
         let mut faults = 0u64;
-        for class in &self.counts.classes {
-            faults = faults.wrapping_add(class.swap(0, Ordering::Relaxed) & COUNT_MASK);
+        for word in Iterator::chain(self.counts.classes.iter(), [&self.counts.unnamed]) {
+            faults = faults.wrapping_add(word.swap(free, Ordering::Relaxed) & COUNT_MASK);
         }
-        faults = faults.wrapping_add(self.counts.unnamed.swap(0, Ordering::Relaxed));
-        self.facts.major.store(0, Ordering::Relaxed);
-        self.facts.retries.store(0, Ordering::Relaxed);
+        self.facts.major.store(free, Ordering::Relaxed);
+        self.facts.retries.store(free, Ordering::Relaxed);
         names.release(self.facts.name.swap(NO_NAME, Ordering::Relaxed));
         faults
     }
@@ -434,8 +472,11 @@ impl<'a> Row<'a> {
         for (to, from) in Iterator::chain(words.into_iter(), comms) {
             to.store(load(from), Ordering::Relaxed);
         }
+        let generation = head(None, self.facts.generation());
+        let left = head(None, other.facts.generation());
         for (to, from) in self.counters().zip(other.counters()) {
-            to.store(from.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+            let word = from.swap(left, Ordering::Relaxed) & !GENERATION_MASK;
+            to.store(word | generation, Ordering::Relaxed);
         }
     }
 
@@ -462,12 +503,12 @@ impl<'a> Row<'a> {
         copy.offset = load(&self.facts.offset) << 12;
         copy.device = self.facts.device.load(Ordering::Relaxed);
         copy.inode = load(&self.facts.inode);
-        copy.major = load(&self.facts.major);
-        copy.retries = load(&self.facts.retries);
+        copy.major = load(&self.facts.major) & COUNT_MASK;
+        copy.retries = load(&self.facts.retries) & COUNT_MASK;
         for (copy, word) in copy.classes.iter_mut().zip(&self.counts.classes) {
-            *copy = load(word);
+            *copy = load(word) & !GENERATION_MASK;
         }
-        copy.unnamed = load(&self.counts.unnamed);
+        copy.unnamed = load(&self.counts.unnamed) & COUNT_MASK;
         copy.kind = match self.facts.traits.load(Ordering::Relaxed) >> KIND_SHIFT {
             kind if kind == Kind::Heap as u32 => Kind::Heap,
             kind if kind == Kind::Stack as u32 => Kind::Stack,
@@ -510,9 +551,9 @@ mod tests {
         let alone = Alone::new();
         let row = alone.row();
         for _ in 0..3 {
-            assert!(row.counts.count(Class::AnonAlloc));
+            assert!(row.counts.count(Class::AnonAlloc, 0));
         }
-        assert!(row.counts.count(Class::AnonZero));
+        assert!(row.counts.count(Class::AnonZero, 0));
         assert_eq!(read(row)?.faults(), 4);
         let copy = read(row)?;
         let expected = [(Class::AnonAlloc, 3), (Class::AnonZero, 1)];
@@ -526,11 +567,10 @@ mod tests {
         let alone = Alone::new();
         let row = alone.row();
         for class in Class::ALL {
-            assert!(row.counts.count(class));
+            assert!(row.counts.count(class, 0));
         }
         assert_eq!(read(row)?.faults(), Class::COUNT as u64);
-        let unnamed = row.counts.unnamed.load(Ordering::Relaxed);
-        assert_eq!(unnamed, (Class::COUNT - CLASSES) as u64);
+        assert_eq!(read(row)?.unnamed, (Class::COUNT - CLASSES) as u64);
         Ok(())
     }
 
@@ -538,15 +578,45 @@ mod tests {
     fn what_is_taken_over_or_emptied_is_not_lost() -> Result {
         let alone = (Alone::new(), Alone::new());
         let (one, two) = (alone.0.row(), alone.1.row());
-        one.counts.count(Class::SwapIn);
-        one.count_major();
-        one.count_retry();
+        one.counts.count(Class::SwapIn, 0);
+        one.count_major(0);
+        one.count_retry(0);
+        two.facts.change_hands();
         two.take_over(one);
         assert_eq!(read(one)?.faults(), 0);
         let copy = read(two)?;
         assert_eq!((copy.faults(), copy.major, copy.retries), (1, 1, 1));
         assert_eq!(two.empty(&Names::new(1)?), 1);
         assert_eq!(read(two)?.faults(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn who_comes_too_late_adds_nothing() -> Result {
+        let alone = Alone::new();
+        let row = alone.row();
+        for class in Class::ALL {
+            assert!(row.counts.count(class, 0));
+        }
+        row.facts.change_hands();
+        // The counts are still those of the one before.
+        assert!(row.counts.count_early(Class::ALL[0], 0));
+        assert_eq!(row.empty(&Names::new(1)?), Class::COUNT as u64 + 1);
+        for class in Class::ALL {
+            assert!(!row.counts.count_early(class, 0));
+            assert!(!row.counts.count(class, 0));
+        }
+        row.count_major(0);
+        row.count_retry(0);
+        assert!(row.is_empty());
+        assert!(row.counts.count(Class::SwapIn, 1));
+        assert!(!row.counts.count_early(Class::SwapIn, 0));
+        assert!(row.counts.count_early(Class::SwapIn, 1));
+        row.count_major(1);
+        let copy = read(row)?;
+        assert_eq!((copy.faults(), copy.major, copy.retries), (2, 1, 0));
+        // Only the lower half of the generation has room in a word.
+        assert!(row.counts.count(Class::SwapIn, 0x1_0001));
         Ok(())
     }
 }

@@ -461,7 +461,7 @@ impl Rows {
     #[inline(always)]
     pub(crate) fn complete_at_once(&self, at: RowRef, class: Class) -> bool {
         self.row(at)
-            .is_some_and(|row| row.counts.count_early(class))
+            .is_some_and(|row| row.counts.count_early(class, at.generation))
     }
 
     /// Counts a completed fault; `false` if the row is not there any more.
@@ -469,11 +469,11 @@ impl Rows {
         let Some(row) = self.row(at) else {
             return false;
         };
-        if !row.counts.count(class) {
+        if !row.counts.count(class, at.generation) {
             return false;
         }
         if major {
-            row.count_major();
+            row.count_major(at.generation);
         }
         true
     }
@@ -481,7 +481,7 @@ impl Rows {
     /// Counts an attempt that has to be made again.
     pub(crate) fn retry(&self, at: RowRef) {
         if let Some(row) = self.row(at) {
-            row.count_retry();
+            row.count_retry(at.generation);
         }
     }
 
@@ -744,7 +744,7 @@ mod tests {
 
     fn count(rows: &Rows, place: usize) -> Result {
         let (_, row) = rows.at(place).ok_or(EINVAL)?;
-        assert!(row.counts.count(Class::Special));
+        assert!(row.counts.count(Class::Special, row.facts.generation()));
         Ok(())
     }
 
