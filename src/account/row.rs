@@ -40,12 +40,13 @@ const KIND_SHIFT: u32 = 16;
 /// Attempts to change one count, while others change it too.
 const PATIENCE: u32 = 1000;
 
-// A word that counts: a class, counted from one, or 0 for none; the lower half of the
-// place's generation; the count.
-const CLASS_SHIFT: u32 = 56;
-const GENERATION_SHIFT: u32 = 40;
+// A word that counts: a class, counted from one, or 0 for none; the last bits of the
+// place's generation; the count, for which a million faults a second take four years.
+const CLASS_SHIFT: u32 = 59;
+const GENERATION_SHIFT: u32 = 47;
 const COUNT_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
 const GENERATION_MASK: u64 = (1 << CLASS_SHIFT) - 1 & !COUNT_MASK;
+const _: () = assert!((Class::COUNT as u64) < 1 << (u64::BITS - CLASS_SHIFT));
 
 /// What a row says of its mapping, and counts that few faults change.
 ///
@@ -279,7 +280,7 @@ impl Counts {
 #[inline(always)]
 fn head(class: Option<Class>, generation: u32) -> u64 {
     let class = class.map_or(0, |class| class.index() as u64 + 1);
-    class << CLASS_SHIFT | u64::from(generation as u16) << GENERATION_SHIFT
+    class << CLASS_SHIFT | u64::from(generation) << GENERATION_SHIFT & GENERATION_MASK
 }
 
 /// Tells whether a word has this above its count.
@@ -311,7 +312,7 @@ fn step(slot: &AtomicU64, from: u64, to: u64) -> Result<u64, u64> {
 
 impl<'a> Row<'a> {
     /// The counts.
-    fn counters(self) -> impl Iterator<Item = &'a AtomicU64> {
+    fn counters(self) -> impl DoubleEndedIterator<Item = &'a AtomicU64> {
         Iterator::chain(
             self.counts.classes.iter(),
             [&self.counts.unnamed, &self.facts.major, &self.facts.retries],
@@ -445,7 +446,8 @@ impl<'a> Row<'a> {
         faults
     }
 
-    /// Takes over all that another row has, and leaves it empty.
+    /// Takes over all that another row has, and leaves it empty. Its place has changed
+    /// hands, so that nobody adds to what was taken.
     pub(super) fn take_over(self, other: Row<'_>) {
         let words = [
             (&self.facts.traits, &other.facts.traits),
@@ -474,7 +476,9 @@ impl<'a> Row<'a> {
         }
         let generation = head(None, self.facts.generation());
         let left = head(None, other.facts.generation());
-        for (to, from) in self.counters().zip(other.counters()) {
+        // Last one first: who counts begins with the first, and finds no word free behind
+        // one that was taken. So they stay in order.
+        for (to, from) in Iterator::zip(self.counters().rev(), other.counters().rev()) {
             let word = from.swap(left, Ordering::Relaxed) & !GENERATION_MASK;
             to.store(word | generation, Ordering::Relaxed);
         }
@@ -581,8 +585,10 @@ mod tests {
         one.counts.count(Class::SwapIn, 0);
         one.count_major(0);
         one.count_retry(0);
+        one.facts.change_hands();
         two.facts.change_hands();
         two.take_over(one);
+        assert!(!one.counts.count(Class::SwapIn, 0));
         assert_eq!(read(one)?.faults(), 0);
         let copy = read(two)?;
         assert_eq!((copy.faults(), copy.major, copy.retries), (1, 1, 1));
@@ -615,8 +621,8 @@ mod tests {
         row.count_major(1);
         let copy = read(row)?;
         assert_eq!((copy.faults(), copy.major, copy.retries), (2, 1, 0));
-        // Only the lower half of the generation has room in a word.
-        assert!(row.counts.count(Class::SwapIn, 0x1_0001));
+        // Not all of the generation has room in a word.
+        assert!(row.counts.count(Class::SwapIn, 0x1001));
         Ok(())
     }
 }

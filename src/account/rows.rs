@@ -611,7 +611,10 @@ impl Rows {
         let mine = current.compare_exchange(key, LEAVING, Ordering::AcqRel, Ordering::Relaxed);
         if mine.is_ok() {
             match heir {
-                Some(heir) => heir.take_over(row),
+                Some(heir) => {
+                    row.facts.change_hands();
+                    heir.take_over(row);
+                }
                 None => row.end(),
             }
             current.store(GONE, Ordering::Release);

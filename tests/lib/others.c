@@ -64,13 +64,15 @@ static void event_start(const struct other *other)
 static int event_remove(const struct event *event)
 {
 	char text[128], path[128];
-	int error;
+	int error, other;
 
 	snprintf(path, sizeof(path), "events/%s/trigger", event->folder);
 	snprintf(text, sizeof(text), "!" MINE, getpid());
 	error = try_trace(path, text);
+	/* Also if it has no trigger yet. */
 	snprintf(text, sizeof(text), "-:%s", event->folder);
-	return error ? error : try_trace(event->definitions, text);
+	other = try_trace(event->definitions, text);
+	return error ? error : other;
 }
 
 static void event_stop(const struct other *other)
