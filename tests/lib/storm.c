@@ -309,6 +309,15 @@ static void hugetlb(void)
 	munmap(area, HUGE);
 }
 
+static bool some_merged(void)
+{
+	char text[32];
+
+	return file_read("/proc/self/ksm_merging_pages", text, sizeof(text)) &&
+		strtoul(text, NULL, 10) > 0;
+}
+
+/* Written to at any time, and when they are one, if that is soon. */
 static void same_pages(void)
 {
 	char *area = map_anonymous(PAGES);
@@ -317,7 +326,11 @@ static void same_pages(void)
 		return;
 	memset(area, 7, PAGES * PAGE);
 	madvise(area, PAGES * PAGE, MADV_MERGEABLE);
-	usleep(storm_below(20 * MS));
+	if (storm_below(2))
+		usleep(storm_below(20 * MS));
+	else
+		for (int looks = 0; looks < 40 && !some_merged(); looks++)
+			usleep(10 * MS);
 	poke_some(area, PAGES);
 	if (storm_below(2))
 		madvise(area, PAGES * PAGE, MADV_UNMERGEABLE);
