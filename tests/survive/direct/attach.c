@@ -106,10 +106,12 @@ module_init(direct_init);
 
 static void __exit direct_exit(void)
 {
-	if (replaces())
+	if (replaces()) {
 		unregister_ftrace_function(&replace_ops);
-	else
+		ftrace_free_filter(&replace_ops);
+	} else {
 		unregister_ftrace_direct(&call_ops, (unsigned long)direct_entry, true);
+	}
 	/* Those on the way in, then those who sleep in the function, then on the way out. */
 	synchronize_rcu_tasks();
 	while (atomic_read(&inside))
