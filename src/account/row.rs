@@ -45,7 +45,7 @@ const PATIENCE: u32 = 1000;
 const CLASS_SHIFT: u32 = 59;
 const GENERATION_SHIFT: u32 = 47;
 const COUNT_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
-const GENERATION_MASK: u64 = (1 << CLASS_SHIFT) - 1 & !COUNT_MASK;
+const GENERATION_MASK: u64 = ((1 << CLASS_SHIFT) - 1) & !COUNT_MASK;
 const _: () = assert!((Class::COUNT as u64) < 1 << (u64::BITS - CLASS_SHIFT));
 
 /// What a row says of its mapping, and counts that few faults change.
@@ -280,7 +280,8 @@ impl Counts {
 #[inline(always)]
 fn head(class: Option<Class>, generation: u32) -> u64 {
     let class = class.map_or(0, |class| class.index() as u64 + 1);
-    class << CLASS_SHIFT | u64::from(generation) << GENERATION_SHIFT & GENERATION_MASK
+    let generation = (u64::from(generation) << GENERATION_SHIFT) & GENERATION_MASK;
+    class << CLASS_SHIFT | generation
 }
 
 /// Tells whether a word has this above its count.
