@@ -9,8 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/ktap.sh
 . tests/lib/ktap.sh
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-memory-test.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+ktap_work memory-test
 unset SMP MEM CPU APPEND
 
 # shellcheck disable=SC2016 # for the guest's shell

@@ -14,10 +14,7 @@ faults=${NESTED_FAULTS:-300}
 size=${NESTED_MIB:-24}
 paths=scripts/setup/paths
 kernel=$("$paths" kernel)
-work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-nested.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+ktap_work nested
 
 # What the inner guest is made of: busybox, and a first process of its own.
 mkdir -p "$work/inner" "$work/guest/nested/firmware"

@@ -8,8 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/ktap.sh
 . tests/lib/ktap.sh
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-report-test.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+ktap_work report-test
 
 # Every class with a count: the longest report there can be.
 awk 'BEGIN {

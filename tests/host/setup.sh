@@ -9,8 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/ktap.sh
 . tests/lib/ktap.sh
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-setup-test.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+ktap_work setup-test
 chmod 755 "$work"
 
 # As set up, before the cache is another.

@@ -10,8 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
 command -v script >/dev/null || ktap_skip_all "no script, which plays the terminal: install bsdutils"
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-shell-test.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+ktap_work shell-test
 unset SMP MEM CPU APPEND
 
 # Types once the prompt is there. The answer differs from what was typed, since a

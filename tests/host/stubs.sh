@@ -9,10 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/ktap.sh
 . tests/lib/ktap.sh
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-stubs-test.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+ktap_work stubs-test
 
 scripts/setup/module.sh || exit
 module=$(scripts/setup/paths module)

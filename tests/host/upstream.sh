@@ -8,8 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/ktap.sh
 . tests/lib/ktap.sh
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-upstream.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+ktap_work upstream
 
 : >"$work/none"
 

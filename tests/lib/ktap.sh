@@ -12,6 +12,14 @@ ktap_case=0
 ktap_failed=0
 ktap_planned=0
 
+# ktap_work NAME: a folder, $work, for as long as the script runs
+ktap_work() {
+	work=$(mktemp -d "${TMPDIR:-/tmp}/trapscope-$1.XXXXXX") || exit
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
 # ktap_skip_all REASON
 ktap_skip_all() {
 	echo "KTAP version 1"

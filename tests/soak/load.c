@@ -174,7 +174,7 @@ static unsigned long times_high(void)
 
 static void run(void)
 {
-	unsigned long tasks = tasks_started(), others = tasks_now(), most = 0, start;
+	unsigned long tasks = tasks_started(), others = tasks_now(), there, most = 0, start;
 	bool is_short = false;
 	int status;
 	pid_t pid;
@@ -203,7 +203,8 @@ static void run(void)
 			kill(workers[storm_below(WORKERS)], SIGKILL);
 			killed++;
 		}
-		most = most > tasks_now() ? most : tasks_now();
+		there = tasks_now();
+		most = there > most ? there : most;
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			ended(pid, status);
 	}
