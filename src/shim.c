@@ -102,19 +102,25 @@ u16 trapscope_vma_traits(struct vm_area_struct *vma)
 	return traits;
 }
 
-/* The entries of the tree are told apart, but not looked into. */
-bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
-			  unsigned long end)
+/* What it returns stays a VMA as long as preemption is off. */
+struct vm_area_struct *trapscope_other_in(struct vm_area_struct *vma,
+					  unsigned long start, unsigned long end)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	void *entry;
 
 	if (!atomic_read(&mm->mm_users))
-		return false;
+		return NULL;
 	do {
 		entry = mt_find(&mm->mm_mt, &start, end - 1);
 	} while (entry == vma);
 	return entry;
+}
+
+/* copy_vma()'s last argument: a bool, of which the other bytes may be anything. */
+bool trapscope_copy_keeps_source(struct pt_regs *regs)
+{
+	return (u8)regs_get_kernel_argument(regs, 6);
 }
 
 /*

@@ -157,8 +157,9 @@ struct trapscope_async_pf {
 unsigned long trapscope_irq_save(void);
 void trapscope_irq_restore(unsigned long flags);
 u16 trapscope_vma_traits(struct vm_area_struct *vma);
-bool trapscope_others_map(struct vm_area_struct *vma, unsigned long start,
-			  unsigned long end);
+struct vm_area_struct *trapscope_other_in(struct vm_area_struct *vma,
+					  unsigned long start, unsigned long end);
+bool trapscope_copy_keeps_source(struct pt_regs *regs);
 bool trapscope_in_page_cache(struct vm_area_struct *vma, unsigned long address);
 void trapscope_vma_backing(struct vm_area_struct *vma,
 			   struct trapscope_backing *out);

@@ -25,6 +25,7 @@ use crate::{
         },
         vma::{
             Kind,
+            Looks,
             Vma, //
         },
     },
@@ -82,7 +83,8 @@ pub(super) struct Facts {
 /// has a part of.
 ///
 /// A fault knows the generation of the place that it found. It is in each word, so that
-/// the one step that adds to a word fails if the place changed hands, however late.
+/// the one step that adds to a word fails if the place changed hands, unless it did so
+/// 4,096 times since.
 #[repr(align(64))]
 pub(super) struct Counts {
     /// A class, the generation, and the count.
@@ -305,6 +307,11 @@ fn add(slot: &AtomicU64, generation: u32) -> bool {
     false
 }
 
+/// Tells whether two ranges have a part in common.
+pub(super) fn overlap(one: (u64, u64), other: (u64, u64)) -> bool {
+    one.0 < other.1 && other.0 < one.1
+}
+
 /// Changes a count, if it is still what it was.
 #[inline(always)]
 fn step(slot: &AtomicU64, from: u64, to: u64) -> Result<u64, u64> {
@@ -426,6 +433,19 @@ impl<'a> Row<'a> {
 
     pub(super) fn identity(self) -> u64 {
         load(&self.facts.identity)
+    }
+
+    /// Tells whether the mapping, of which an object ends that had become a part of it, goes
+    /// on in another that maps the rest, and is not one that was just made there.
+    ///
+    /// munmap() and mremap() of a part leave two objects that look the same, side by side.
+    /// After mprotect() and the like, which the object goes along with, the rest is as the
+    /// row has it. A mapping that is new could be too, but has had no page yet. One of a
+    /// file without private pages is not told from a new one, and starts anew.
+    pub(super) fn goes_on_in(self, rest: Looks, ended: Looks) -> bool {
+        let cut = rest.flags == ended.flags && !overlap(rest.range, ended.range);
+        let left = rest.flags == load(&self.facts.flags) && rest.anonymous_pages;
+        rest.identity == self.identity() && (cut || left)
     }
 
     pub(super) fn set_range(self, range: (u64, u64)) {
@@ -565,6 +585,37 @@ mod tests {
         assert!(copy.classes().eq(expected));
         assert_eq!(copy.unnamed, 0);
         Ok(())
+    }
+
+    #[test]
+    fn a_mapping_goes_on_in_what_is_left_of_it() {
+        let alone = Alone::new();
+        let row = alone.row();
+        row.facts.flags.store(3, Ordering::Relaxed);
+        row.facts.identity.store(7, Ordering::Relaxed);
+        let looks = |range, flags, anonymous_pages| Looks {
+            range,
+            flags,
+            identity: 7,
+            anonymous_pages,
+        };
+        let (low, high, all) = ((0, 8), (8, 16), (0, 16));
+        // A part was unmapped.
+        assert!(row.goes_on_in(looks(low, 3, false), looks(high, 3, false)));
+        assert!(row.goes_on_in(looks(low, 1, false), looks(high, 1, false)));
+        // A part was changed, and then unmapped, or changed back.
+        assert!(row.goes_on_in(looks(low, 3, true), looks(high, 1, true)));
+        assert!(row.goes_on_in(looks(all, 3, true), looks(high, 1, true)));
+        // Both were replaced, or one by another kind.
+        assert!(!row.goes_on_in(looks(all, 3, false), looks(high, 3, false)));
+        assert!(!row.goes_on_in(looks(all, 3, false), looks(high, 1, true)));
+        assert!(!row.goes_on_in(looks(low, 3, false), looks(high, 1, true)));
+        assert!(!row.goes_on_in(looks(low, 1, true), looks(high, 3, true)));
+        let other = Looks {
+            identity: 8,
+            ..looks(low, 3, true)
+        };
+        assert!(!row.goes_on_in(other, looks(high, 3, true)));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
         Names, //
     },
     row::{
+        overlap,
         Counts,
         Facts,
         Row,
@@ -522,11 +523,17 @@ impl Rows {
                 let above = (had.0.max(range.1), had.1);
                 let mut to = GONE;
                 for rest in [below, above] {
-                    if rest.0 < rest.1 && vma.others_map(rest) {
+                    if rest.0 >= rest.1 {
+                        continue;
+                    }
+                    let heir = vma
+                        .other_in(rest)
+                        .filter(|heir| row.goes_on_in(*heir, vma.looks()));
+                    if let Some(heir) = heir {
                         self.heirs.put(
                             mm,
                             Note::Rest {
-                                range: rest,
+                                range: (rest.0.max(heir.range.0), rest.1.min(heir.range.1)),
                                 identity: row.identity(),
                                 place,
                                 generation: row.facts.generation(),
@@ -543,7 +550,11 @@ impl Rows {
     /// Takes note that a VMA is copied, by mremap().
     pub(crate) fn copied(&self, from: VmaId, from_range: (u64, u64), to: &Vma) {
         if let Found::Row(place) = self.find(from) {
-            if let Some((_, row)) = self.at(place) {
+            // Where the copy took the old object in, that may be another's by now.
+            let row = self
+                .at(place)
+                .filter(|(_, row)| row.identity() == to.identity());
+            if let Some((_, row)) = row {
                 row.set_range(from_range);
                 self.heirs.put(
                     to.mm_id(),
@@ -595,29 +606,40 @@ impl Rows {
         else {
             return;
         };
-        if self
-            .at(place)
-            .is_some_and(|(_, old)| old.facts.generation() == generation)
-        {
-            self.leave(place, NOTED, Some(row));
+        if let Some((key, old)) = self.seize(place, NOTED) {
+            // Only now it can't change any more.
+            if old.facts.generation() == generation {
+                self.bequeath(old, row);
+                key.store(GONE, Ordering::Release);
+            } else {
+                key.store(NOTED, Ordering::Release);
+            }
         }
+    }
+
+    /// Takes a row whose key is as expected out of all others' reach.
+    fn seize(&self, place: usize, key: usize) -> Option<(&AtomicUsize, Row<'_>)> {
+        let (current, row) = self.at(place)?;
+        current
+            .compare_exchange(key, LEAVING, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()?;
+        Some((current, row))
+    }
+
+    /// Gives all that a row has, which was seized, to another.
+    fn bequeath(&self, row: Row<'_>, heir: Row<'_>) {
+        row.facts.change_hands();
+        heir.take_over(row);
     }
 
     /// Ends a row whose key is as expected, and gives all it has to another.
     fn leave(&self, place: usize, key: usize, heir: Option<Row<'_>>) {
-        let Some((current, row)) = self.at(place) else {
-            return;
-        };
-        let mine = current.compare_exchange(key, LEAVING, Ordering::AcqRel, Ordering::Relaxed);
-        if mine.is_ok() {
+        if let Some((key, row)) = self.seize(place, key) {
             match heir {
-                Some(heir) => {
-                    row.facts.change_hands();
-                    heir.take_over(row);
-                }
+                Some(heir) => self.bequeath(row, heir),
                 None => row.end(),
             }
-            current.store(GONE, Ordering::Release);
+            key.store(GONE, Ordering::Release);
         }
     }
 
@@ -679,11 +701,12 @@ impl Rows {
         let Some((key, row)) = self.at(place) else {
             return false;
         };
+        // First: who takes the place changes its key before it.
+        let generation = row.facts.generation();
         let key = key.load(Ordering::Acquire);
         if key == FREE || key & MAKING != 0 {
             return false;
         }
-        let generation = row.facts.generation();
         let live = !matches!(key, GONE | NOTED);
         row.read(live, &self.names, copy, name);
         fence(Ordering::Acquire);
@@ -721,10 +744,6 @@ impl Rows {
             + self.names.memory()
             + self.heirs.memory()
     }
-}
-
-fn overlap(one: (u64, u64), other: (u64, u64)) -> bool {
-    one.0 < other.1 && other.0 < one.1
 }
 
 #[kunit_tests(trapscope_rows)]

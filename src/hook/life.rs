@@ -50,7 +50,7 @@ impl kretprobe::Handler for Copies {
     fn returned(&self, copied: Copied<'_>, (): &(), _besides: Besides<'_, (), ()>) {
         if let Some(to) = copied.to {
             // A merge may leave the mapping in the object that it was in.
-            if to.id() != copied.from && !self.0.paused() {
+            if to.id() != copied.from && !copied.from_stays && !self.0.paused() {
                 self.0.rows.copied(copied.from, copied.from_range, to);
             }
         }

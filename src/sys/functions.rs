@@ -224,12 +224,14 @@ pub(crate) struct Copied<'a> {
     pub(crate) from: VmaId,
     /// Its range then.
     pub(crate) from_range: (u64, u64),
+    /// It stays a mapping: MREMAP_DONTUNMAP.
+    pub(crate) from_stays: bool,
     /// The copy, write-locked; it may be part of a larger mapping.
     pub(crate) to: Option<&'a Vma>,
 }
 
-// SAFETY: struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, ...),
-// with the mm write-locked throughout.
+// SAFETY: struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, ...,
+// bool keep_source), seven arguments in all, with the mm write-locked throughout.
 unsafe impl Function for CopyVma {
     const SYMBOL: &'static CStr = c"copy_vma";
     type Entry<'a> = ();
@@ -239,7 +241,7 @@ unsafe impl Function for CopyVma {
 
 // SAFETY: As above.
 unsafe impl Returns for CopyVma {
-    type Kept = (VmaId, (u64, u64));
+    type Kept = (VmaId, (u64, u64), bool);
     type Exit<'a> = Copied<'a>;
 
     unsafe fn kept(registers: &Registers) -> Self::Kept {
@@ -247,7 +249,7 @@ unsafe impl Returns for CopyVma {
         let vma = unsafe { *(registers.argument(0) as *const *mut bindings::vm_area_struct) };
         // SAFETY: The caller of the function holds the mm's lock.
         let vma = unsafe { Vma::from_raw(vma) };
-        (vma.id(), vma.range())
+        (vma.id(), vma.range(), registers.copy_keeps_source())
     }
 
     unsafe fn exit<'a>(registers: &'a Registers, kept: Self::Kept) -> Copied<'a> {
@@ -255,6 +257,7 @@ unsafe impl Returns for CopyVma {
         Copied {
             from: kept.0,
             from_range: kept.1,
+            from_stays: kept.2,
             to: if to.is_null() {
                 None
             } else {

@@ -62,6 +62,12 @@ impl Registers {
         }
     }
 
+    /// Returns the last argument of `copy_vma()`, which is being entered.
+    pub(super) fn copy_keeps_source(&self) -> bool {
+        // SAFETY: Live registers (type invariant), with the stack that they are of.
+        unsafe { bindings::trapscope_copy_keeps_source(self.0.get()) }
+    }
+
     /// Tells whether they are user mode's: `user_mode()`.
     pub(super) fn user_mode(&self) -> bool {
         // SAFETY: Live registers (type invariant); all views of the word are

@@ -85,6 +85,19 @@ pub(crate) struct Backing {
     pub(crate) name_key: [u64; 3],
 }
 
+/// What a VMA says of itself at a moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Looks {
+    /// [`Vma::range`]
+    pub(crate) range: (u64, u64),
+    /// [`Vma::flags`]
+    pub(crate) flags: u64,
+    /// [`Vma::identity`]
+    pub(crate) identity: u64,
+    /// It has, or had, pages that are no file's.
+    pub(crate) anonymous_pages: bool,
+}
+
 /// A VMA whose lock, or whose mm's lock, is held. It is only met in the handlers
 /// of probes.
 ///
@@ -150,12 +163,34 @@ impl Vma {
         self.flags() & u64::from(bindings::TRAPSCOPE_VM_GROWSDOWN) != 0
     }
 
-    /// Tells whether other VMAs of the address space map a part of a range.
+    /// Tells whether it has, or had, pages that are no file's.
+    fn has_anonymous_pages(&self) -> bool {
+        // SAFETY: Locked (type invariant).
+        unsafe { !(*self.0.get()).anon_vma.is_null() }
+    }
+
+    /// Returns what it says of itself.
+    pub(crate) fn looks(&self) -> Looks {
+        Looks {
+            range: self.range(),
+            flags: self.flags(),
+            identity: self.identity(),
+            anonymous_pages: self.has_anonymous_pages(),
+        }
+    }
+
+    /// Returns the looks of the first other VMA of the address space that maps a part of
+    /// a range. They are out of date if the mm's lock is not held.
     ///
-    /// Not so for one that is being torn down.
-    pub(crate) fn others_map(&self, range: (u64, u64)) -> bool {
+    /// `None` if the address space is being torn down.
+    pub(crate) fn other_in(&self, range: (u64, u64)) -> Option<Looks> {
         // SAFETY: The mm is live; its tree is read under RCU.
-        unsafe { bindings::trapscope_others_map(self.0.get(), range.0 as usize, range.1 as usize) }
+        let other = unsafe {
+            bindings::trapscope_other_in(self.0.get(), range.0 as usize, range.1 as usize)
+        };
+        // SAFETY: Preemption is off (type invariant), and for so long it is a VMA, this one
+        // or another: SLAB_TYPESAFE_BY_RCU. It is only looked at.
+        (!other.is_null()).then(|| unsafe { Self::from_raw(other) }.looks())
     }
 
     /// Returns what matters for a fault.

@@ -118,6 +118,64 @@ static void split_then_unmap(void)
 	area_free(area, 3 * PAGES * PAGE);
 }
 
+/* A new mapping in place of all parts at once, while the last of them still ends. */
+static void map_over_split(int flags, int fd)
+{
+	char *area = area_map(2 * PAGES, PROT_READ | PROT_WRITE, flags, fd);
+	char *half = area + PAGES * PAGE;
+
+	if (!loaded())
+		return;
+	write_pages(area, 2 * PAGES);
+	ktap_need(mprotect(half, PAGES * PAGE, PROT_READ) == 0, "mprotect");
+	ktap_need(mmap(area, 2 * PAGES * PAGE, PROT_READ | PROT_WRITE,
+		       flags | MAP_FIXED, fd, 0) == area, "mmap");
+	write_pages(area, 1);
+	one_row("the next mapping", area, area, 1);
+	/* And one part after the other. */
+	write_pages(area, 2 * PAGES);
+	ktap_need(mprotect(half, PAGES * PAGE, PROT_READ) == 0 &&
+		  munmap(area, PAGES * PAGE) == 0 &&
+		  mmap(area, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		       flags | MAP_FIXED_NOREPLACE, fd, 0) == area &&
+		  munmap(half, PAGES * PAGE) == 0, "replace the parts");
+	write_pages(area, 1);
+	one_row("the one after that", area, area, 1);
+	area_free(area, PAGES * PAGE);
+}
+
+static void map_private_over_split(void)
+{
+	map_over_split(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+static void map_file_over_split(void)
+{
+	int fd = memfd_create("parts", 0);
+
+	ktap_need(fd >= 0 && ftruncate(fd, 2 * PAGES * PAGE) == 0, "memfd");
+	map_over_split(MAP_SHARED, fd);
+	close(fd);
+}
+
+/* A part is changed, and changed back before anybody faults: it is one mapping still. */
+static void there_and_back(void)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	char *half = area + PAGES * PAGE;
+
+	if (!loaded())
+		return;
+	write_pages(area, 2 * PAGES);
+	ktap_need(mprotect(half, PAGES * PAGE, PROT_READ) == 0 &&
+		  mprotect(half, PAGES * PAGE, PROT_READ | PROT_WRITE) == 0,
+		  "mprotect");
+	ktap_need(madvise(half, PAGE, MADV_DONTNEED) == 0, "madvise");
+	write_pages(half, 1);
+	one_row("the whole", half, area, 2 * PAGES + 1);
+	area_free(area, 2 * PAGES * PAGE);
+}
+
 /* It grew, and no fault told: nothing is left to inherit all the same. */
 static void grow_then_unmap(void)
 {
@@ -183,15 +241,40 @@ static void move_a_part(void)
 	area_free(area, 2 * PAGES * PAGE);
 }
 
+/* Its pages move away, and it stays: so does the row. */
+static void move_the_pages(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+	char *moved;
+
+	if (!loaded())
+		return;
+	write_pages(area, PAGES);
+	moved = mremap(area, PAGES * PAGE, PAGES * PAGE,
+		       MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	ktap_need(moved != MAP_FAILED, "mremap");
+	write_pages(area, PAGES);
+	one_row("what stayed", area, area, 2 * PAGES);
+	area_free(area, PAGES * PAGE);
+	ktap_need(madvise(moved, PAGE, MADV_DONTNEED) == 0, "madvise");
+	write_pages(moved, 1);
+	one_row("what moved", moved, moved, 1);
+	ktap_need(munmap(moved, PAGES * PAGE) == 0, "munmap");
+}
+
 static const struct ktap_case cases[] = {
 	{ "a mapping whose first half is unmapped", unmap_head },
 	{ "a mapping whose last half is unmapped", unmap_tail },
 	{ "a heap that shrinks", shrink_heap },
 	{ "a new mapping where half of one was", fill_the_hole },
 	{ "a mapping after one that was split", split_then_unmap },
+	{ "a mapping in place of one that was split", map_private_over_split },
+	{ "the same with one file", map_file_over_split },
+	{ "a part that is changed, and changed back", there_and_back },
 	{ "a mapping after one that had grown", grow_then_unmap },
 	{ "shared memory at a second place", second_place },
 	{ "a part that moves away", move_a_part },
+	{ "a mapping that stays when its pages move", move_the_pages },
 };
 
 int main(void)
