@@ -98,8 +98,11 @@ impl Control {
 
     /// Returns how many calls went unseen since the last reset. Sleeps.
     pub(crate) fn missed(&self) -> u64 {
-        let now = self.with_hooks(|hooks| hooks.map_or(0, Hooks::missed));
-        now.wrapping_add(self.accounts.missed_before.load(Ordering::Relaxed))
+        // Both under the lock: what a hook has moves to the other when it goes.
+        self.with_hooks(|hooks| {
+            let before = self.accounts.missed_before.load(Ordering::Relaxed);
+            hooks.map_or(0, Hooks::missed).wrapping_add(before)
+        })
     }
 
     /// Returns how many calls were under way when hooks were detached, since

@@ -68,7 +68,7 @@ impl Totals {
         })
     }
 
-    /// Counts a completed fault, whose last call took so many nanoseconds.
+    /// Counts a completed fault, which took so many nanoseconds since its first attempt.
     ///
     /// The manner says whether it was major: [`Manner::over`].
     #[inline(always)]

@@ -447,7 +447,10 @@ impl Fault {
         if let (Some(Message::Again { .. }), Some(mode)) =
             (message, user_mode(Manner::new(flags, call.has_registers())))
         {
-            accounts.outside.count(Event::Resumed, mode);
+            // A reset has cleared what it would be taken from.
+            if !accounts.paused() {
+                accounts.outside.count(Event::Resumed, mode);
+            }
         }
         let (row, traits) = if accounts.paused() {
             (RowRef::NONE, vma.traits())
@@ -499,16 +502,15 @@ impl Fault {
     /// The return of a call that left more to find out.
     #[inline(never)]
     fn returned_rarely(&self, exit: FaultExit<'_>, call: &Call, begin: Option<&Begin>) {
-        self.accounts.outside.own(Own::Returned);
-        if self.accounts.paused() {
-            return;
-        }
         let result = VmFault::from_raw(exit.result());
-        if result.retry() {
+        if self.accounts.paused() {
+            // Nothing is counted.
+        } else if result.retry() {
             self.again(call, begin, result);
         } else {
             self.over(exit, call, begin, result);
         }
+        self.accounts.outside.own(Own::Returned);
     }
 }
 
@@ -577,9 +579,10 @@ impl kretprobe::Handler for Fault {
         let result = VmFault::from_raw(exit.result());
         match call.at_once {
             Some(class) if result.plain() && accounts.clear_way() && self.clock.is_tsc() => {
-                accounts.outside.own(Own::Returned);
                 let latency = self.clock.since(call.entered);
                 accounts.totals.complete(class, call.manner, latency);
+                // After that: who sees that nothing is under way finds it counted.
+                accounts.outside.own(Own::Returned);
                 if !accounts.rows.complete_at_once(call.row, class) {
                     self.count_in_row(exit, call, class, false);
                 }

@@ -140,9 +140,12 @@ void book_read(struct book *book)
 	for (int i = 0; i < BOOK_TRIES; i++) {
 		book->total = faults_total(COMPLETED);
 		book->pgfault = vmstat("pgfault");
-		/* A task may sit between the kernel's count and trapscope's. */
-		if (faults_total(COMPLETED) == book->total &&
-		    !status_value("in_flight"))
+		/*
+		 * A task may sit between the kernel's count and trapscope's, and be on
+		 * its way before the last look: then that one finds it counted.
+		 */
+		if (!status_value("in_flight") &&
+		    faults_total(COMPLETED) == book->total)
 			return;
 	}
 	never_quiet();
