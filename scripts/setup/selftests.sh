@@ -55,6 +55,19 @@ modules()
 		rm -f "$guest"/lib/modules/*/build "$guest"/lib/modules/*/source
 }
 
+# Modules that ftrace's tests load: direct calls (one of handle_mm_fault) and events.
+samples()
+{
+	local sample
+	mkdir -p "$selftests/samples"
+	for sample in ftrace trace_events trace_printk; do
+		cp -a "$source/samples/$sample" "$selftests/samples/"
+		kmake -C "$kernel" M="$selftests/samples/$sample" INSTALL_MOD_PATH="$guest" \
+			CONFIG_SAMPLE_FTRACE_DIRECT=m CONFIG_SAMPLE_TRACE_EVENTS=m \
+			CONFIG_SAMPLE_TRACE_PRINTK=m modules modules_install || return 1
+	done
+}
+
 # Sources take no part in a run.
 gather()
 {
@@ -69,6 +82,8 @@ gather()
 	mkdir -p "$guest/bin"
 	ln -s ../usr/bin/bash "$guest/bin/bash"
 	find "$guest/selftests" -type f -perm -u+x -exec "$repo/scripts/pack" --libraries "$guest" {} +
+	# No program is linked with it: the C library opens it where a thread is cancelled.
+	cp -L "$(gcc -print-file-name=libgcc_s.so.1)" "$guest/lib/x86_64-linux-gnu/"
 }
 
 build()
@@ -78,7 +93,7 @@ build()
 	for suite in "${suites[@]}"; do
 		suite "$suite" || return 1
 	done
-	page_frag && modules && gather
+	page_frag && modules && samples && gather
 }
 
 find_outputs

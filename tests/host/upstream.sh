@@ -41,7 +41,7 @@ guest() {
 # with: the same with books after each test
 with() {
 	guest | awk -v books="$(printf '%s\n' '@books KTAP version 1' '@books 1..2' \
-		'@books ok 1 sum' '@books ok 2 rows # SKIP none')" '/^@end [0-9]/ { print books } { print }'
+		'@books ok 1 sum' '@books ok 2 rows')" '/^@end [0-9]/ { print books } { print }'
 }
 
 # judge EXCEPTIONS WITHOUT WITH: the table of two outputs, from files or commands
@@ -88,7 +88,7 @@ nothing() {
 	! judge none /dev/null /dev/null
 }
 
-ktap_plan 14
+ktap_plan 15
 check "the same twice" all_is_well
 check "every case, side by side" side_by_side
 check "a case that fails with it" \
@@ -105,7 +105,9 @@ check "a program that ends in another way" \
 check "a guest that came to no end" \
 	says "    status: passed without, - with" judge none <(guest) <(with | sed '/two_64/,$d')
 check "books that are wrong" \
-	says "    books: sum" judge none <(guest) <(with | sed 's/@books ok 1/@books not ok 1/')
+	says "    books: failed: sum" judge none <(guest) <(with | sed 's/@books ok 1/@books not ok 1/')
+check "books that were skipped" \
+	says "    books: skipped: rows" judge none <(guest) <(with | sed 's/@books ok 2.*/& # SKIP none/')
 check "books that were not read to the end" \
 	says "    books: not all were read" judge none <(guest) <(with | grep -v '@books ok 2')
 check "no books at all" says "    books: not all were read" judge none <(guest) <(guest)

@@ -6,8 +6,6 @@
 #ifndef TESTS_LEDGER_H
 #define TESTS_LEDGER_H
 
-#include <stdbool.h>
-
 struct ledger {
 	/* /proc/vmstat */
 	unsigned long pgfault;
@@ -40,10 +38,7 @@ struct ledger {
 /* Starts the kernel's own count of exceptions; they end with the program. */
 void ledger_open(void);
 
-/* Whether that count is still there: others may put all events back. */
-bool ledger_is_open(void);
-
-/* Reads until no fault came between the first number and the last. */
+/* Reads until no fault is under way, or came between the first number and the last. */
 void ledger_read(struct ledger *ledger);
 
 /* What grew from one to the other; each is a check of the running case. */
@@ -62,7 +57,7 @@ void ledger_check_rows(void);
 
 /*
  * A case for each of these, for a file whose ledgers are called before and after:
- * LEDGER_COMPARISONS defines what LEDGER_CASES names, but for compare_calls().
+ * LEDGER_COMPARISONS defines what LEDGER_CASES names.
  */
 #define LEDGER_COMPARISON(name)						\
 	static void compare_##name(void)				\
@@ -73,6 +68,7 @@ void ledger_check_rows(void);
 	LEDGER_COMPARISON(classes)					\
 	LEDGER_COMPARISON(tasks)					\
 	LEDGER_COMPARISON(reasons)					\
+	LEDGER_COMPARISON(calls)					\
 	LEDGER_COMPARISON(vma_lock)					\
 	LEDGER_COMPARISON(missed)
 #define LEDGER_CASES							\

@@ -98,14 +98,6 @@ static int run(unsigned int seconds, int output, char **command)
 
 LEDGER_COMPARISONS
 
-static void compare_calls(void)
-{
-	if (ledger_is_open())
-		ledger_check_calls(&before, &after);
-	else
-		ktap_skip("the test took the triggers away that count exceptions");
-}
-
 static const struct ktap_case cases[] = {
 	LEDGER_CASES,
 };

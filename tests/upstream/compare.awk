@@ -57,8 +57,8 @@ $1 == "test" {
 $1 == "books" {
 	books++
 	read[test]++
-	if ($4 == "failed")
-		wrong[test] = wrong[test] "    books: " $3 "\n"
+	if ($4 != "passed")
+		wrong[test] = wrong[test] "    books: " $4 ": " $3 "\n"
 }
 
 $1 == "plan" { planned[test] = $3 }

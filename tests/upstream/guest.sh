@@ -47,8 +47,14 @@ run() {
 	echo "$suite/$name: $status after $(cut -d. -f1 /proc/uptime) s" >&2
 }
 
+# Many of the tests of mm have cases for pages that are swapped out.
+swap_on() {
+	echo 1G >/sys/block/zram0/disksize && mkswap /dev/zram0 >/dev/null && swapon /dev/zram0
+}
+
 case $suite in
 mm)
+	swap_on || exit 1
 	# A program of the suite, which its script would run: in its place stands why not.
 	awk -F '\t' '$1 == "out" && $2 ~ /^mm\// && $2 !~ /\.sh$/ { print substr($2, 4) "\t" $4 }' \
 		"$here/exceptions" | while read -r program why; do
