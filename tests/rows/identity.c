@@ -2,10 +2,13 @@
 /* Whose row a fault goes to, and that a new mapping starts from nothing. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,6 +121,63 @@ static void child_rows(void)
 	area_free(area, 2 * PAGES * PAGE);
 }
 
+/* A child with that pid; with 0 it gets the next one. */
+static pid_t child_with_pid(pid_t pid, char *area, size_t pages)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = pid ? (uintptr_t)&pid : 0,
+		.set_tid_size = pid != 0,
+	};
+	pid_t child = syscall(SYS_clone3, &args, sizeof(args));
+	int status;
+
+	ktap_need(child >= 0, "clone3 with set_tid %d", pid);
+	if (child == 0) {
+		write_pages(area, pages);
+		_exit(0);
+	}
+	ktap_need(waitpid(child, &status, 0) == child, "waitpid");
+	return child;
+}
+
+static struct {
+	pid_t pid;
+	unsigned long start;
+	/* Rows by how many faults they have. */
+	size_t with[PAGES];
+	size_t others;
+} again;
+
+static bool take_row(const struct row *row, void *data)
+{
+	(void)data;
+	if (row->pid != again.pid || row->start != again.start)
+		return true;
+	if (row->faults < PAGES)
+		again.with[row->faults]++;
+	else
+		again.others++;
+	return true;
+}
+
+/* A pid that comes round again, with the same mapping at the same place. */
+static void same_pid(void)
+{
+	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
+
+	if (!loaded())
+		return;
+	again.start = (unsigned long)area;
+	again.pid = child_with_pid(0, area, 3);
+	ktap_check(child_with_pid(again.pid, area, 5) == again.pid, "another pid");
+	rows_each(take_row, NULL);
+	ktap_check(again.with[3] == 1 && again.with[5] == 1 && !again.others,
+		   "%zu rows with 3 faults, %zu with 5, %zu with %d or more",
+		   again.with[3], again.with[5], again.others, PAGES);
+	area_free(area, PAGES * PAGE);
+}
+
 /* Faults in a child's memory that this process causes are the child's. */
 static void remote(bool by_file)
 {
@@ -225,6 +285,7 @@ static const struct ktap_case cases[] = {
 	{ "a mapping at a place that had one before", map_again },
 	{ "a mapping that is split", split },
 	{ "a child that ended", child_rows },
+	{ "a child with the pid of one before", same_pid },
 	{ "process_vm_writev to another process", remote_vm },
 	{ "/proc/PID/mem of another process", remote_mem },
 	{ "columns and names as in /proc/self/maps", like_maps },

@@ -176,6 +176,65 @@ static void touch(size_t i, char *place, const int *prots)
 	files[i].faults += thread_faults() - before;
 }
 
+/* The row of the mapping has its columns; its faults. */
+static unsigned long faults_of(unsigned long start, unsigned long end, const char *perms)
+{
+	struct row row;
+	size_t found = rows_at(getpid(), (void *)start, true, &row);
+
+	ktap_check(found == 1 && row.start == start && row.end == end &&
+		   strcmp(row.perms, perms) == 0,
+		   "the row of %lx-%lx %s is %lx-%lx %s", start, end, perms,
+		   row.start, row.end, row.perms);
+	return row.faults;
+}
+
+/*
+ * What is left of the mappings in @area, each with its own number of faults: its row has
+ * just so many more, and no neighbour's.
+ */
+static void compare_parts(char *area)
+{
+	struct {
+		unsigned long start, end, faults;
+		char perms[8];
+	} parts[FILES * PAGES];
+	size_t count = 0;
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	ktap_need(maps != NULL, "open /proc/self/maps");
+	while (count < ARRAY_SIZE(parts) && fgets(line, sizeof(line), maps))
+		count += sscanf(line, "%lx-%lx %7s", &parts[count].start,
+				&parts[count].end, parts[count].perms) == 3 &&
+			 parts[count].perms[0] == 'r' &&
+			 parts[count].start >= (unsigned long)area &&
+			 parts[count].end <= (unsigned long)area +
+				FILES * PAGES * PAGE;
+	fclose(maps);
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < count; i++)
+			for (size_t times = 0; times < (pass ? 1 + i % 3 : 1); times++) {
+				ktap_need(madvise((void *)parts[i].start, PAGE,
+						  MADV_DONTNEED) == 0, "madvise");
+				/* The first pass only makes the row fit. */
+				if (times == 0 && pass)
+					parts[i].faults = faults_of(parts[i].start,
+								    parts[i].end,
+								    parts[i].perms);
+				touch_read((void *)parts[i].start);
+			}
+	for (size_t i = 0; i < count; i++) {
+		unsigned long more = faults_of(parts[i].start, parts[i].end,
+					       parts[i].perms) - parts[i].faults;
+
+		ktap_check(more == 1 + i % 3, "%lx-%lx had %zu faults, its row %lu",
+			   parts[i].start, parts[i].end, 1 + i % 3, more);
+	}
+	ktap_diag("%zu mappings were left", count);
+	ktap_check(count > FILES, "%zu mappings: none is split", count);
+}
+
 static void split_and_merge(void)
 {
 	static int prots[FILES][PAGES];
@@ -226,6 +285,7 @@ static void split_and_merge(void)
 		touch(i, place, prots[i]);
 	}
 	compare_files();
+	compare_parts(area);
 	area_free(area, FILES * PAGES * PAGE);
 }
 

@@ -122,18 +122,67 @@ static bool is_clean(int error, bool failed)
 	return failed && (error == ENOMEM || error == EAGAIN);
 }
 
+static const char *reading;
+
+static int read_file(void)
+{
+	static char piece[4096];
+	int fd = open(reading, O_RDONLY);
+	int error = fd < 0 ? errno : 0;
+	ssize_t got;
+
+	while (!error && (got = read(fd, piece, sizeof(piece))))
+		if (got < 0)
+			error = errno;
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+/* Whether the kernel's log says that, from where @log stands. */
+static bool log_says(int log, const char *text)
+{
+	char record[2048];
+	ssize_t got;
+
+	while ((got = read(log, record, sizeof(record) - 1)) > 0) {
+		record[got] = '\0';
+		if (strstr(record, text))
+			return true;
+	}
+	return false;
+}
+
+/* Loaded without a file or more: the log names them, and the others are whole. */
+static void without_file(int log, unsigned long nth)
+{
+	char path[128];
+
+	ktap_check(log_says(log, "trapscope: no file "),
+		   "allocation %lu: no word of the file that is missing", nth);
+	for (size_t i = 0; i < FILE_COUNT; i++) {
+		snprintf(path, sizeof(path), TRAPSCOPE "/%s", module_files[i].name);
+		reading = path;
+		ktap_check(access(path, F_OK) || read_file() == 0,
+			   "allocation %lu: %s can't be read", nth, path);
+	}
+}
+
 static void loading(void)
 {
 	unsigned long stride = wanted_number("SURVIVE_STRIDE", 6);
 	unsigned long tries = 0, refused = 0, no_file = 0, no_hook = 0, nth;
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	int error = 0;
 
+	ktap_need(log >= 0, "open /dev/kmsg");
 	module_unload();
 	fail_within_init();
 	/* Another offset with each seed, so that in the end each had its turn. */
 	for (nth = 1 + storm_below(stride); nth < MOST; nth += stride) {
 		bool failed;
 
+		lseek(log, 0, SEEK_END);
 		fail(nth);
 		error = module_insert("rows=64 maxactive=4");
 		failed = has_failed();
@@ -142,10 +191,12 @@ static void loading(void)
 			 * A file that debugfs could not make is not there, a hook that
 			 * could not be attached says so, and all others work.
 			 */
-			if (!all_files())
+			if (!all_files()) {
 				no_file++;
-			else
+				without_file(log, nth);
+			} else {
 				no_hook += !all_attached();
+			}
 			module_unload();
 		}
 		if (!failed)
@@ -160,6 +211,7 @@ static void loading(void)
 		if (tries % PROGRESS == 0)
 			ktap_diag("allocation %lu so far", nth);
 	}
+	close(log);
 	fail_within(anywhere);
 	ktap_check(!error, "insmod, though no allocation failed: %s", strerror(error));
 	ktap_diag("%lu loads with a failure within %lu allocations: %lu refused, %lu without a file, %lu without a hook",
@@ -257,23 +309,6 @@ static void switching(void)
 	else
 		each("trace_idt/enable", table);
 	check_counts();
-}
-
-static const char *reading;
-
-static int read_file(void)
-{
-	static char piece[4096];
-	int fd = open(reading, O_RDONLY);
-	int error = fd < 0 ? errno : 0;
-	ssize_t got;
-
-	while (!error && (got = read(fd, piece, sizeof(piece))))
-		if (got < 0)
-			error = errno;
-	if (fd >= 0)
-		close(fd);
-	return error;
 }
 
 static void readers(void)
