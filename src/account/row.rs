@@ -440,12 +440,14 @@ impl<'a> Row<'a> {
     ///
     /// munmap() and mremap() of a part leave two objects that look the same, side by side.
     /// After mprotect() and the like, which the object goes along with, the rest is as the
-    /// row has it. A mapping that is new could be too, but has had no page yet. One of a
-    /// file without private pages is not told from a new one, and starts anew.
+    /// row has it since the last fault. A mapping that is new could be too, but has had no
+    /// page yet, or else a row, so that nobody asks. One of a file without private pages is
+    /// not told from a new one, and starts anew.
     pub(super) fn goes_on_in(self, rest: Looks, ended: Looks) -> bool {
         let cut = rest.flags == ended.flags && !overlap(rest.range, ended.range);
         let left = rest.flags == load(&self.facts.flags) && rest.anonymous_pages;
-        rest.identity == self.identity() && (cut || left)
+        let same = rest.identity == self.identity() && rest.file_start == ended.file_start;
+        same && (cut || left)
     }
 
     pub(super) fn set_range(self, range: (u64, u64)) {
@@ -548,6 +550,7 @@ impl<'a> Row<'a> {
 #[kunit_tests(trapscope_row)]
 mod tests {
     use super::*;
+    use crate::sys::vma::VmaId;
 
     /// A row outside of the table.
     struct Alone(Facts, Counts);
@@ -594,9 +597,11 @@ mod tests {
         row.facts.flags.store(3, Ordering::Relaxed);
         row.facts.identity.store(7, Ordering::Relaxed);
         let looks = |range, flags, anonymous_pages| Looks {
+            id: VmaId::from_word(8),
             range,
             flags,
             identity: 7,
+            file_start: 0,
             anonymous_pages,
         };
         let (low, high, all) = ((0, 8), (8, 16), (0, 16));
@@ -616,6 +621,11 @@ mod tests {
             ..looks(low, 3, true)
         };
         assert!(!row.goes_on_in(other, looks(high, 3, true)));
+        let elsewhere = Looks {
+            file_start: 4096,
+            ..looks(low, 3, true)
+        };
+        assert!(!row.goes_on_in(elsewhere, looks(high, 3, true)));
     }
 
     #[test]

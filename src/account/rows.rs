@@ -49,7 +49,7 @@ use kernel::prelude::*;
 /// Places in which the row of a VMA may be.
 const WINDOW: usize = 64;
 
-/// Places that are tried for a row that is in the way of another.
+/// Places that are tried for a row that is in the way of another, and mappings to go on in.
 const TRIES: usize = 16;
 
 /// Rows that share the room for one name, about.
@@ -523,17 +523,11 @@ impl Rows {
                 let above = (had.0.max(range.1), had.1);
                 let mut to = GONE;
                 for rest in [below, above] {
-                    if rest.0 >= rest.1 {
-                        continue;
-                    }
-                    let heir = vma
-                        .other_in(rest)
-                        .filter(|heir| row.goes_on_in(*heir, vma.looks()));
-                    if let Some(heir) = heir {
+                    if let Some(range) = self.goes_on_in(row, rest, vma) {
                         self.heirs.put(
                             mm,
                             Note::Rest {
-                                range: (rest.0.max(heir.range.0), rest.1.min(heir.range.1)),
+                                range,
                                 identity: row.identity(),
                                 place,
                                 generation: row.facts.generation(),
@@ -545,6 +539,25 @@ impl Rows {
                 self.retire(key, row, id, to);
             }
         }
+    }
+
+    /// Returns where in the rest of its range the mapping of an object that ends goes on,
+    /// in another one that has no row.
+    fn goes_on_in(&self, row: Row<'_>, rest: (u64, u64), ended: &Vma) -> Option<(u64, u64)> {
+        let (mut from, end) = rest;
+        for _ in 0..TRIES {
+            if from >= end {
+                break;
+            }
+            let other = ended.other_in((from, end))?;
+            if row.goes_on_in(other, ended.looks()) && !matches!(self.find(other.id), Found::Row(_))
+            {
+                return Some((from.max(other.range.0), end.min(other.range.1)));
+            }
+            // On in any case: the other is only looked at.
+            from = other.range.1.max(from + 1);
+        }
+        None
     }
 
     /// Takes note that a VMA is copied, by mremap().

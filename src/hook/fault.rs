@@ -581,7 +581,7 @@ impl kretprobe::Handler for Fault {
             Some(class) if result.plain() && accounts.clear_way() && self.clock.is_tsc() => {
                 let latency = self.clock.since(call.entered);
                 accounts.totals.complete(class, call.manner, latency);
-                // After that: who sees that nothing is under way finds it counted.
+                // After that: who sees that nothing is under way finds it in the totals.
                 accounts.outside.own(Own::Returned);
                 if !accounts.rows.complete_at_once(call.row, class) {
                     self.count_in_row(exit, call, class, false);

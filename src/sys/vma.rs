@@ -88,12 +88,16 @@ pub(crate) struct Backing {
 /// What a VMA says of itself at a moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Looks {
+    /// [`Vma::id`]
+    pub(crate) id: VmaId,
     /// [`Vma::range`]
     pub(crate) range: (u64, u64),
     /// [`Vma::flags`]
     pub(crate) flags: u64,
     /// [`Vma::identity`]
     pub(crate) identity: u64,
+    /// The address at which the file would begin; parts of a mapping have it in common.
+    pub(crate) file_start: u64,
     /// It has, or had, pages that are no file's.
     pub(crate) anonymous_pages: bool,
 }
@@ -171,8 +175,13 @@ impl Vma {
 
     /// Returns what it says of itself.
     pub(crate) fn looks(&self) -> Looks {
+        let range = self.range();
+        // SAFETY: Locked (type invariant).
+        let pages = unsafe { (*self.0.get()).vm_pgoff } as u64;
         Looks {
-            range: self.range(),
+            id: self.id(),
+            range,
+            file_start: range.0.wrapping_sub(pages << 12),
             flags: self.flags(),
             identity: self.identity(),
             anonymous_pages: self.has_anonymous_pages(),

@@ -144,6 +144,72 @@ static void map_over_split(int flags, int fd)
 	area_free(area, PAGES * PAGE);
 }
 
+/* The new mapping has a row when the last part of the old one goes, and is split then. */
+static void replace_and_split(void)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	char *half = area + PAGES * PAGE, *quarter = area + PAGES / 2 * PAGE;
+
+	if (!loaded())
+		return;
+	write_pages(area, 2 * PAGES);
+	ktap_need(mprotect(half, PAGES * PAGE, PROT_READ) == 0 &&
+		  munmap(area, PAGES * PAGE) == 0 &&
+		  mmap(area, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == area,
+		  "replace the first half");
+	write_pages(area, 1);
+	ktap_need(munmap(half, PAGES * PAGE) == 0 &&
+		  mprotect(quarter, PAGES / 2 * PAGE, PROT_READ) == 0,
+		  "unmap the other half, and split");
+	/* Rows say what was so at the last fault. */
+	read_pages(quarter, 1);
+	write_pages(area + PAGE, 1);
+	one_row("the part that did not change", area, area, 1);
+	area_free(area, PAGES * PAGE);
+}
+
+/* A part is changed, and a hole of another kind reaches over it: the rest is far off. */
+static void map_over_part(void)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	char *rest = area + 3 * PAGES / 2 * PAGE;
+
+	if (!loaded())
+		return;
+	write_pages(area, 2 * PAGES);
+	ktap_need(mprotect(area, PAGES * PAGE, PROT_READ) == 0 &&
+		  mmap(area, 3 * PAGES / 2 * PAGE, PROT_NONE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_FIXED, -1, 0) == area, "map over it");
+	ktap_need(madvise(rest, PAGE, MADV_DONTNEED) == 0, "madvise");
+	write_pages(rest, 1);
+	one_row("what is left", rest, rest, 2 * PAGES + 1);
+	area_free(area, 2 * PAGES * PAGE);
+}
+
+/* A part of the same file, of the same look, but from elsewhere in it. */
+static void map_elsewhere(void)
+{
+	int fd = memfd_create("parts", 0);
+	char *area, *half;
+
+	ktap_need(fd >= 0 && ftruncate(fd, 8 * PAGES * PAGE) == 0, "memfd");
+	area = area_map(2 * PAGES, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	half = area + PAGES * PAGE;
+	if (!loaded())
+		return;
+	write_pages(area, 2 * PAGES);
+	ktap_need(mprotect(half, PAGES * PAGE, PROT_READ) == 0 &&
+		  munmap(area, PAGES * PAGE) == 0 &&
+		  mmap(area, PAGES * PAGE, PROT_READ, MAP_SHARED |
+		       MAP_FIXED_NOREPLACE, fd, 4 * PAGES * PAGE) == area &&
+		  munmap(half, PAGES * PAGE) == 0, "replace the parts");
+	read_pages(area, 1);
+	one_row("another part of the file", area, area, 1);
+	area_free(area, PAGES * PAGE);
+	close(fd);
+}
+
 static void map_private_over_split(void)
 {
 	map_over_split(MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -270,6 +336,9 @@ static const struct ktap_case cases[] = {
 	{ "a mapping after one that was split", split_then_unmap },
 	{ "a mapping in place of one that was split", map_private_over_split },
 	{ "the same with one file", map_file_over_split },
+	{ "a mapping in place of a part, split when the other part is gone", replace_and_split },
+	{ "a mapping in place of a part that changed, and more", map_over_part },
+	{ "another part of the file in place of one", map_elsewhere },
 	{ "a part that is changed, and changed back", there_and_back },
 	{ "a mapping after one that had grown", grow_then_unmap },
 	{ "shared memory at a second place", second_place },

@@ -176,17 +176,38 @@ static void touch(size_t i, char *place, const int *prots)
 	files[i].faults += thread_faults() - before;
 }
 
-/* The row of the mapping has its columns; its faults. */
-static unsigned long faults_of(unsigned long start, unsigned long end, const char *perms)
-{
-	struct row row;
-	size_t found = rows_at(getpid(), (void *)start, true, &row);
+static struct part {
+	unsigned long start, end, faults;
+	char perms[8];
+} wanted;
 
-	ktap_check(found == 1 && row.start == start && row.end == end &&
-		   strcmp(row.perms, perms) == 0,
-		   "the row of %lx-%lx %s is %lx-%lx %s", start, end, perms,
-		   row.start, row.end, row.perms);
-	return row.faults;
+static bool add_part(const struct row *row, void *data)
+{
+	(void)data;
+	if (row->pid == getpid() && row->live && row->start == wanted.start &&
+	    row->end == wanted.end && strcmp(row->perms, wanted.perms) == 0)
+		wanted.faults += row->faults;
+	return true;
+}
+
+/* Faults of what has the mapping's columns. */
+static unsigned long faults_of(const struct part *part)
+{
+	wanted = *part;
+	wanted.faults = 0;
+	rows_each(add_part, NULL);
+	return wanted.faults;
+}
+
+/* One fault in the first page of a mapping of that file. */
+static void fault_once(size_t file, const struct part *part)
+{
+	unsigned long before = thread_faults();
+
+	ktap_need(madvise((void *)part->start, PAGE, MADV_DONTNEED) == 0,
+		  "madvise");
+	touch_read((void *)part->start);
+	files[file].faults += thread_faults() - before;
 }
 
 /*
@@ -195,38 +216,32 @@ static unsigned long faults_of(unsigned long start, unsigned long end, const cha
  */
 static void compare_parts(char *area)
 {
-	struct {
-		unsigned long start, end, faults;
-		char perms[8];
-	} parts[FILES * PAGES];
+	static struct part parts[FILES * PAGES];
+	unsigned long first = (unsigned long)area;
 	size_t count = 0;
 	char line[512];
 	FILE *maps = fopen("/proc/self/maps", "r");
 
 	ktap_need(maps != NULL, "open /proc/self/maps");
-	while (count < ARRAY_SIZE(parts) && fgets(line, sizeof(line), maps))
-		count += sscanf(line, "%lx-%lx %7s", &parts[count].start,
-				&parts[count].end, parts[count].perms) == 3 &&
-			 parts[count].perms[0] == 'r' &&
-			 parts[count].start >= (unsigned long)area &&
-			 parts[count].end <= (unsigned long)area +
-				FILES * PAGES * PAGE;
+	while (count < ARRAY_SIZE(parts) && fgets(line, sizeof(line), maps)) {
+		struct part *part = &parts[count];
+
+		count += sscanf(line, "%lx-%lx %7s", &part->start, &part->end,
+				part->perms) == 3 && part->perms[0] == 'r' &&
+			 part->start >= first &&
+			 part->end <= first + FILES * PAGES * PAGE;
+	}
 	fclose(maps);
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < count; i++)
-			for (size_t times = 0; times < (pass ? 1 + i % 3 : 1); times++) {
-				ktap_need(madvise((void *)parts[i].start, PAGE,
-						  MADV_DONTNEED) == 0, "madvise");
-				/* The first pass only makes the row fit. */
-				if (times == 0 && pass)
-					parts[i].faults = faults_of(parts[i].start,
-								    parts[i].end,
-								    parts[i].perms);
-				touch_read((void *)parts[i].start);
-			}
+	/* Rows say what was so at the last fault. */
+	for (size_t i = 0; i < count; i++)
+		fault_once((parts[i].start - first) / (PAGES * PAGE), &parts[i]);
+	for (size_t i = 0; i < count; i++)
+		parts[i].faults = faults_of(&parts[i]);
+	for (size_t i = 0; i < count; i++)
+		for (size_t times = 0; times < 1 + i % 3; times++)
+			fault_once((parts[i].start - first) / (PAGES * PAGE), &parts[i]);
 	for (size_t i = 0; i < count; i++) {
-		unsigned long more = faults_of(parts[i].start, parts[i].end,
-					       parts[i].perms) - parts[i].faults;
+		unsigned long more = faults_of(&parts[i]) - parts[i].faults;
 
 		ktap_check(more == 1 + i % 3, "%lx-%lx had %zu faults, its row %lu",
 			   parts[i].start, parts[i].end, 1 + i % 3, more);
@@ -284,8 +299,8 @@ static void split_and_merge(void)
 			prots[i][page] = kind;
 		touch(i, place, prots[i]);
 	}
-	compare_files();
 	compare_parts(area);
+	compare_files();
 	area_free(area, FILES * PAGES * PAGE);
 }
 
