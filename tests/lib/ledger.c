@@ -168,11 +168,7 @@ static void take_kernel(const char *line, void *data)
 static void take_status(const char *line, void *data)
 {
 	struct ledger *ledger = data;
-	unsigned long refused;
 
-	/* Of bad_area_nosemaphore and bad_area_access_error. */
-	if (sscanf(line, "hook:bad_area_%*s attached %*s missed=%lu", &refused) == 1)
-		ledger->refused_missed += refused;
 	sscanf(line, "retries_vma_lock %lu", &ledger->retries_vma_lock);
 	sscanf(line, "missed %lu", &ledger->missed);
 	sscanf(line, "in_flight %lu", &ledger->in_flight);
@@ -254,12 +250,9 @@ void ledger_check_calls(const struct ledger *from, const struct ledger *to)
 	ktap_check(GREW(raised_user) == GREW(user) + GREW(reasons_user),
 		   "user mode: %lu exceptions, %lu completed, %lu for other reasons",
 		   GREW(raised_user), GREW(user), GREW(reasons_user));
-	/* Of what was missed, kernel addresses have a reason all the same: their region. */
-	ktap_check(GREW(raised_kernel) - GREW(kernel) - GREW(reasons_kernel) <=
-		   GREW(refused_missed),
-		   "kernel mode: %lu exceptions, %lu completed, %lu for other reasons, %lu of bad areas missed",
-		   GREW(raised_kernel), GREW(kernel), GREW(reasons_kernel),
-		   GREW(refused_missed));
+	ktap_check(GREW(raised_kernel) == GREW(kernel) + GREW(reasons_kernel),
+		   "kernel mode: %lu exceptions, %lu completed, %lu for other reasons",
+		   GREW(raised_kernel), GREW(kernel), GREW(reasons_kernel));
 }
 
 void ledger_check_vma_lock(const struct ledger *from, const struct ledger *to)

@@ -33,8 +33,6 @@ struct ledger {
 	unsigned long retries_vma_lock;
 	unsigned long missed;
 	unsigned long in_flight;
-	/* Exceptions in another kprobe's handler: missed by the hooks of bad areas */
-	unsigned long refused_missed;
 };
 
 /* Starts the kernel's own count of exceptions; they end with the program. */
