@@ -321,9 +321,9 @@ bool trapscope_current_in_exec(void)
 	return current->in_execve;
 }
 
-bool trapscope_pagefault_disabled(void)
+bool trapscope_faults_disabled(void)
 {
-	return pagefault_disabled() || !current->mm || in_interrupt();
+	return faulthandler_disabled() || !current->mm;
 }
 
 bool trapscope_fault_signal_pending(bool user_mode)

@@ -179,7 +179,7 @@ int trapscope_seq_open(struct file *file, const struct seq_operations *operation
 unsigned long trapscope_copy_from_user(void *to, const void __user *from,
 				       unsigned long size);
 bool trapscope_current_in_exec(void);
-bool trapscope_pagefault_disabled(void);
+bool trapscope_faults_disabled(void);
 bool trapscope_fault_signal_pending(bool user_mode);
 void trapscope_layout(struct trapscope_layout *out);
 void trapscope_pte_format(struct trapscope_pte_format *out);

@@ -27,14 +27,12 @@ use crate::{
             BadArea,
             BadAreaAccessError,
             BadAreaNosemaphore,
-            EmulateVsyscall, //
+            EmulateVsyscall,
+            Refused, //
         },
         kernel_info,
         kprobe,
-        task::{
-            faults_disabled,
-            TaskId, //
-        }, //
+        task::TaskId, //
     },
 };
 use kernel::sync::Arc;
@@ -93,7 +91,13 @@ impl NoVma {
 impl kprobe::Handler for NoVma {
     type Target = BadAreaNosemaphore;
 
-    fn entered(&self, call: BadArea) {
+    fn entered(
+        &self,
+        Refused {
+            fault: call,
+            interrupts_on,
+        }: Refused,
+    ) {
         if self.accounts.paused() {
             return;
         }
@@ -106,16 +110,13 @@ impl kprobe::Handler for NoVma {
             }
             return;
         }
-        let reason = if faults_disabled() {
-            Reason::Atomic
-        } else {
-            if last_call(&self.accounts, &call) == Some(Message::Failed) {
-                // handle_mm_fault() has had it: it is in a class already.
-                return;
-            }
-            Reason::NoVma
-        };
-        refused(&self.accounts, Event::BadArea(reason), &call);
+        // Refused before the kernel looked for a mapping, where none may be
+        // served: counted where it was raised. Or it is in a class, since
+        // handle_mm_fault() has had it.
+        if !interrupts_on || last_call(&self.accounts, &call) == Some(Message::Failed) {
+            return;
+        }
+        refused(&self.accounts, Event::BadArea(Reason::NoVma), &call);
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults of kernel mode on kernel addresses, before the kernel looks at them.
+//! Faults of kernel mode that are refused whatever is mapped, before the kernel
+//! looks at them.
 //!
 //! No kprobe would do: such a fault may come up inside of one, where no other
 //! runs. User mode has none that a fault on good memory would pay for: see
@@ -9,7 +10,10 @@
 use super::refused::refused;
 use crate::{
     account::{
-        outside::Event,
+        outside::{
+            BadArea as Reason,
+            Event, //
+        },
         Accounts, //
     },
     decode::region::{
@@ -19,7 +23,11 @@ use crate::{
     sys::{
         functions::BadArea,
         kernel_info,
-        tracepoint::ExceptionHandler, //
+        task::faults_disabled,
+        tracepoint::{
+            ExceptionHandler,
+            Raised, //
+        }, //
     },
 };
 use kernel::{
@@ -49,16 +57,23 @@ impl ExceptionHandler for FromKernel {
     const NAME: &'static CStr = c"page_fault_kernel";
 
     #[inline]
-    fn raised(&self, address: u64, instruction: u64, error_code: u64) {
-        if region::is_kernel_address(address, self.task_size_max) && !self.accounts.paused() {
-            let region = region::region_of(address, &self.layout);
-            let fault = BadArea {
-                user_mode: false,
-                address,
-                instruction,
-                error_code,
-            };
-            refused(&self.accounts, Event::Region(region), &fault);
+    fn raised(&self, exception: Raised) {
+        if self.accounts.paused() {
+            return;
         }
+        let event = if region::is_kernel_address(exception.address, self.task_size_max) {
+            Event::Region(region::region_of(exception.address, &self.layout))
+        } else if faults_disabled() || !exception.interrupts_on {
+            Event::BadArea(Reason::Atomic)
+        } else {
+            return;
+        };
+        let fault = BadArea {
+            user_mode: false,
+            address: exception.address,
+            instruction: exception.instruction,
+            error_code: exception.error_code,
+        };
+        refused(&self.accounts, event, &fault);
     }
 }

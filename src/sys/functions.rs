@@ -354,15 +354,26 @@ impl BadArea {
 /// Source: arch/x86/mm/fault.c.
 pub(crate) struct BadAreaNosemaphore;
 
+/// What it is called with.
+pub(crate) struct Refused {
+    /// The fault.
+    pub(crate) fault: BadArea,
+    /// Whether the kernel has switched interrupts on already to serve it.
+    pub(crate) interrupts_on: bool,
+}
+
 // SAFETY: void bad_area_nosemaphore(struct pt_regs *regs, unsigned long
 // error_code, unsigned long address)
 unsafe impl Function for BadAreaNosemaphore {
     const SYMBOL: &'static CStr = c"bad_area_nosemaphore";
-    type Entry<'a> = BadArea;
+    type Entry<'a> = Refused;
 
-    unsafe fn entry<'a>(registers: &'a Registers) -> BadArea {
-        // SAFETY: By the caller.
-        unsafe { BadArea::of(registers) }
+    unsafe fn entry<'a>(registers: &'a Registers) -> Refused {
+        Refused {
+            // SAFETY: By the caller.
+            fault: unsafe { BadArea::of(registers) },
+            interrupts_on: registers.interrupts_on(),
+        }
     }
 }
 

@@ -81,6 +81,13 @@ impl Registers {
         unsafe { (*self.0.get()).ip as u64 }
     }
 
+    /// Tells whether interrupts were on: `regs_irqs_disabled()`.
+    #[inline]
+    pub(super) fn interrupts_on(&self) -> bool {
+        // SAFETY: Live registers (type invariant).
+        unsafe { (*self.0.get()).flags & (1 << bindings::X86_EFLAGS_IF_BIT) != 0 }
+    }
+
     /// Returns the value that a function returns.
     #[inline]
     pub(super) fn return_value(&self) -> usize {

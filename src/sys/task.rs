@@ -39,11 +39,12 @@ pub(crate) fn current_in_exec() -> bool {
 
 /// Tells whether the current context may not take faults on user addresses.
 ///
-/// Source: `faulthandler_disabled()`, but for the preemption count, which a
-/// probe handler raises itself.
+/// From any context, but of no use in a kprobe's handler: that is one of those.
+/// Source: `do_user_addr_fault()`, arch/x86/mm/fault.c.
+#[inline]
 pub(crate) fn faults_disabled() -> bool {
     // SAFETY: No preconditions.
-    unsafe { bindings::trapscope_pagefault_disabled() }
+    unsafe { bindings::trapscope_faults_disabled() }
 }
 
 /// Tells whether a signal ends a fault that would have to be tried again.

@@ -26,6 +26,18 @@ use kernel::{
     prelude::*,
 };
 
+/// A page-fault exception that the kernel has not looked at yet.
+pub(crate) struct Raised {
+    /// The address, not rounded.
+    pub(crate) address: u64,
+    /// The address of the instruction that faulted.
+    pub(crate) instruction: u64,
+    /// Whether interrupts were on where it did.
+    pub(crate) interrupts_on: bool,
+    /// The #PF error code.
+    pub(crate) error_code: u64,
+}
+
 /// What runs when a page-fault exception arrives.
 ///
 /// Source: `exceptions:page_fault_kernel`; all of the group have its arguments.
@@ -37,7 +49,7 @@ pub(crate) trait ExceptionHandler: Sync {
     ///
     /// Interrupts are off, and it may be an NMI that faulted: no sleeping, no
     /// allocation, no lock.
-    fn raised(&self, address: u64, instruction: u64, error_code: u64);
+    fn raised(&self, exception: Raised);
 }
 
 /// A probe that is registered with a tracepoint.
@@ -115,9 +127,13 @@ unsafe extern "C" fn raised<H: ExceptionHandler>(
     // SAFETY: The data is a pinned `Probe<H>`, whose drop waits for this.
     let this = unsafe { &*data.cast::<Probe<H>>() };
     // SAFETY: Those of the exception, which is just being served.
-    let instruction = unsafe { Registers::from_raw(regs) }.instruction();
-    this.handler
-        .raised(address as u64, instruction, error_code as u64);
+    let faulted = unsafe { Registers::from_raw(regs) };
+    this.handler.raised(Raised {
+        address: address as u64,
+        instruction: faulted.instruction(),
+        interrupts_on: faulted.interrupts_on(),
+        error_code: error_code as u64,
+    });
 }
 
 /// Tells whether anybody listens to a tracepoint; `None` if there is no such.
@@ -167,7 +183,7 @@ mod tests {
 
     impl ExceptionHandler for Unseen {
         const NAME: &'static CStr = c"trapscope_no_such_tracepoint";
-        fn raised(&self, _address: u64, _instruction: u64, _error_code: u64) {}
+        fn raised(&self, _exception: Raised) {}
     }
 
     #[test]

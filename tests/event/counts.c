@@ -4,16 +4,15 @@
  * events in the kernel, so that none is lost and none causes a fault.
  */
 #define _GNU_SOURCE
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "event.h"
+#include "perf.h"
 
 #define TRIES	200
 #define PAGES	64
@@ -185,33 +184,19 @@ static void filter(void)
 	close(go[1]);
 }
 
-/* perf's own count, without the tool. */
 static void perf(void)
 {
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_TRACEPOINT,
-		.size = sizeof(attr),
-		.sample_period = 1,
-		.disabled = 1,
-	};
-	unsigned long long count;
 	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
-	char text[32];
-	int fd;
+	int fd = perf_open("trapscope/fault", getpid(), -1, 0);
+	unsigned long count;
 
-	ktap_need(file_read(EVENTS "fault/id", text, sizeof(text)),
-		  "read " EVENTS "fault/id");
-	attr.config = strtoul(text, NULL, 10);
-	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
-	ktap_need(fd >= 0, "perf_event_open");
 	watch_start(area);
-	ktap_need(syscall(SYS_ioctl, fd, PERF_EVENT_IOC_ENABLE, 0) == 0, "enable");
+	count = perf_count(fd);
 	write_pages(area, PAGES);
-	ktap_need(syscall(SYS_ioctl, fd, PERF_EVENT_IOC_DISABLE, 0) == 0, "disable");
+	count = perf_count(fd) - count;
 	watch_stop();
 	expect("anon-alloc:%d", PAGES);
-	ktap_need(read(fd, &count, sizeof(count)) == sizeof(count), "read");
-	ktap_check(count == PAGES, "perf counted %llu", count);
+	ktap_check(count == PAGES, "perf counted %lu", count);
 	close(fd);
 	area_free(area, PAGES * PAGE);
 }

@@ -28,7 +28,7 @@ restore() {
 trap restore EXIT
 cd "$work" || exit 1
 
-ktap_plan 8
+ktap_plan 9
 
 # What the tools watch: its process is known, and all of its life is in between.
 cat >"$work/load" <<END
@@ -123,6 +123,23 @@ bpftrace_classes() {
 		-c "/bin/sh $work/load" && grep -q '^@\[[0-9]*\]:' output
 }
 
+atomic() {
+	awk '$2 == "atomic" { print $3 }' "$trapscope/kernel"
+}
+
+# Each read of what was refused is refused as well, and no read comes of that.
+bpftrace_reads() {
+	before=$(atomic)
+	quietly output bpftrace -e 'tracepoint:trapscope:kernel_fault {
+		@read = *(uint8 *)uptr(args->address); @refused[args->place] = count(); }' \
+		-c "$here/../kernel/bad_area"
+	reads=$(awk '$1 == "@refused[8]:" { print $2 }' output)
+	grown=$(($(atomic) - before))
+	[ "${reads:-0}" -gt 0 ] && [ "$grown" -ge "$reads" ] && return
+	diag "${reads:-no} reads, atomic grew by $grown"
+	return 1
+}
+
 if ! has bpftrace; then
 	why="no bpftrace in the guest"
 elif [ ! -e /proc/sys/kernel/unprivileged_bpf_disabled ]; then
@@ -133,9 +150,11 @@ fi
 if [ -z "$why" ]; then
 	check "bpftrace: one for each fault" bpftrace_counts
 	check "bpftrace: both events, by number" bpftrace_classes
+	check "bpftrace: a kernel_fault whose program reads bad memory" bpftrace_reads
 else
 	skip "bpftrace: one for each fault" "$why"
 	skip "bpftrace: both events, by number" "$why"
+	skip "bpftrace: a kernel_fault whose program reads bad memory" "$why"
 fi
 
 # A session of any tool keeps the module.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "fetch.h"
 
 #define COUNT		8
 
@@ -155,6 +156,43 @@ static void atomic(void)
 	area_free(area, COUNT * PAGE);
 }
 
+/*
+ * A kprobe's handler may have no fault served, whatever is mapped; and no other
+ * kprobe hears of it.
+ */
+static void in_handler(const char *page, size_t times)
+{
+	struct counts before;
+
+	if (!loaded())
+		return;
+	/* The first argument of the system call: struct pt_regs has it at 112. */
+	fetch_start("x=+u0(+112(%di)):u8");
+	read_counts(&before);
+	for (int i = 0; i < COUNT; i++)
+		fetch_once(page);
+	check_grown(&before, "atomic", times, 0);
+	fetch_stop();
+}
+
+static void handler_no_vma(void)
+{
+	in_handler(nowhere(), COUNT);
+}
+
+static void handler_absent(void)
+{
+	char *area = area_new(1, PROT_READ);
+
+	watch_start(area);
+	in_handler(area, COUNT);
+	read_pages(area, 1);
+	watch_stop();
+	expect("anon-zero:1");
+	in_handler(area, 0);
+	area_free(area, PAGE);
+}
+
 struct bits {
 	unsigned long protection, write, instr, total;
 };
@@ -258,6 +296,8 @@ static const struct ktap_case cases[] = {
 	{ "access: a write to a read-only mapping", access_user },
 	{ "access: a system call that writes to one", access_kernel },
 	{ "atomic: a read that may not sleep", atomic },
+	{ "atomic: a kprobe's handler, of no mapping", handler_no_vma },
+	{ "atomic: a kprobe's handler, of a page that is not there", handler_absent },
 	{ "error code: reads and writes", error_code },
 	{ "error code: not of faults that were served", error_code_served },
 	{ "error code: a jump to data", error_code_exec },
@@ -265,5 +305,6 @@ static const struct ktap_case cases[] = {
 
 int main(void)
 {
+	fetch_needed();
 	return fault_main(cases, ARRAY_SIZE(cases));
 }

@@ -4,20 +4,14 @@
  * that reads an address where nothing is mapped: the read is fixed up. From
  * user mode any access to a kernel address is one, and a SIGSEGV.
  */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fault.h"
+#include "fetch.h"
 
-#define TRACING		"/sys/kernel/tracing/"
-#define EVENT		"trapscope_test"
-#define EVENT_DIR	TRACING "events/kprobes/" EVENT "/"
-#define PROBED		"__x64_sys_getppid"
 #define COUNT		8
 
 static const char *const regions[] = {
@@ -27,37 +21,14 @@ static const char *const regions[] = {
 
 static unsigned long vmalloc_base, page_offset_base, vmemmap_base;
 
-static void remove_event(void)
-{
-	file_write(EVENT_DIR "enable", "0");
-	file_write(TRACING "kprobe_events", "-:" EVENT);
-}
-
-/* An event that reads @fetch whenever getppid is called. */
-static void add_event(const char *fetch)
-{
-	char line[256];
-
-	snprintf(line, sizeof(line), "p:" EVENT " " PROBED " %s", fetch);
-	ktap_need(file_write(TRACING "kprobe_events", line) == 0,
-		  "add the event \"%s\"", line);
-	ktap_need(file_write(EVENT_DIR "enable", "1") == 0,
-		  "enable the event");
-}
-
 /* The bases are random at each boot: the kernel's own variables tell them. */
 static void find_bases(void)
 {
 	static char trace[64 << 10];
 	char *at;
 
-	/* What others have left there may be more than fits. */
-	must_run(": >" TRACING "trace");
-	add_event("v=@vmalloc_base:x64 d=@page_offset_base:x64 m=@vmemmap_base:x64");
-	syscall(SYS_getppid);
-	ktap_need(file_read(TRACING "trace", trace, sizeof(trace)),
-		  "read " TRACING "trace");
-	remove_event();
+	fetch_text("v=@vmalloc_base:x64 d=@page_offset_base:x64 m=@vmemmap_base:x64",
+		   trace, sizeof(trace));
 	at = strstr(trace, " v=");
 	ktap_need(at && sscanf(at, " v=%lx d=%lx m=%lx", &vmalloc_base,
 			       &page_offset_base, &vmemmap_base) == 3,
@@ -119,12 +90,12 @@ static void from_kernel(const char *name, unsigned long address)
 		return;
 	}
 	snprintf(fetch, sizeof(fetch), "x=@0x%lx:u8", address);
-	add_event(fetch);
+	fetch_start(fetch);
 	read_counts(&before);
 	for (int i = 0; i < COUNT; i++)
-		syscall(SYS_getppid);
+		fetch_once(NULL);
 	check_grown(&before, name, COUNT, 0);
-	remove_event();
+	fetch_stop();
 }
 
 static void region(const char *name, unsigned long address)
@@ -210,9 +181,7 @@ static const struct ktap_case cases[] = {
 
 int main(void)
 {
-	if (access(TRACING "kprobe_events", W_OK))
-		ktap_skip_all("no " TRACING "kprobe_events: mount tracefs, be root");
-	at_end(remove_event);
+	fetch_needed();
 	find_bases();
 	return fault_main(cases, ARRAY_SIZE(cases));
 }

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/perf_event.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "perf.h"
 #include "vectors.h"
 
 #define SETS		32
-#define EVENTS		"/sys/kernel/tracing/events/exceptions/"
 #define NMI_PARAMETERS	"/sys/module/nmi_source/parameters/"
 
 static char text[1 << 18];
@@ -88,23 +87,6 @@ void trace_idt_switch(bool on)
 	ktap_need(error == 0, "write %d to trace_idt/enable (see its status)", on);
 }
 
-static int open_event(const char *name, int cpu)
-{
-	struct perf_event_attr event = {
-		.type = PERF_TYPE_TRACEPOINT,
-		.size = sizeof(event),
-	};
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), EVENTS "%s/id", name);
-	ktap_need(file_read(path, text, sizeof(text)), "read %s", path);
-	event.config = strtoul(text, NULL, 10);
-	fd = syscall(SYS_perf_event_open, &event, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	ktap_need(fd >= 0, "count %s on CPU %d", name, cpu);
-	return fd;
-}
-
 static int user_events[MAX_CPUS];
 static int kernel_events[MAX_CPUS];
 static bool nmi_source_loaded;
@@ -112,17 +94,9 @@ static bool nmi_source_loaded;
 void others_start(void)
 {
 	for (int cpu = 0; cpu < cpu_count(); cpu++) {
-		user_events[cpu] = open_event("page_fault_user", cpu);
-		kernel_events[cpu] = open_event("page_fault_kernel", cpu);
+		user_events[cpu] = perf_open("exceptions/page_fault_user", -1, cpu, 0);
+		kernel_events[cpu] = perf_open("exceptions/page_fault_kernel", -1, cpu, 0);
 	}
-}
-
-static unsigned long event_count(int fd)
-{
-	unsigned long count;
-
-	ktap_need(read(fd, &count, sizeof(count)) == sizeof(count), "read an event");
-	return count;
 }
 
 /* A row of /proc/interrupts, added to what is there. */
@@ -177,8 +151,8 @@ void others_read(struct others *others)
 {
 	memset(others, 0, sizeof(*others));
 	for (int cpu = 0; cpu < cpu_count(); cpu++) {
-		others->user_faults[column_of(cpu)] += event_count(user_events[cpu]);
-		others->kernel_faults[column_of(cpu)] += event_count(kernel_events[cpu]);
+		others->user_faults[column_of(cpu)] += perf_count(user_events[cpu]);
+		others->kernel_faults[column_of(cpu)] += perf_count(kernel_events[cpu]);
 	}
 	read_interrupts(others);
 	if (nmi_source_loaded)
