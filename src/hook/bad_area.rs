@@ -23,19 +23,23 @@ use crate::{
         }, //
     },
     sys::{
+        descriptor_table::xen_pv,
         functions::{
             BadArea,
             BadAreaAccessError,
             BadAreaNosemaphore,
             EmulateVsyscall,
-            Refused, //
+            NosemaphoreEntry, //
         },
         kernel_info,
         kprobe,
         task::TaskId, //
     },
 };
-use kernel::sync::Arc;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// Takes what the task's last call of handle_mm_fault() left for this fault.
 fn last_call(accounts: &Accounts, call: &BadArea) -> Option<Message> {
@@ -78,26 +82,26 @@ pub(crate) struct NoVma {
 }
 
 impl NoVma {
-    pub(super) fn new(accounts: Arc<Accounts>) -> Self {
+    /// Fails with `EOPNOTSUPP` in a Xen PV guest, where no probe sees whether
+    /// interrupts are on.
+    pub(super) fn new(accounts: Arc<Accounts>) -> Result<Self> {
+        if xen_pv() {
+            return Err(EOPNOTSUPP);
+        }
         let (layout, task_size_max) = kernel_info::layout();
-        Self {
+        Ok(Self {
             accounts,
             layout,
             task_size_max,
-        }
+        })
     }
 }
 
 impl kprobe::Handler for NoVma {
     type Target = BadAreaNosemaphore;
 
-    fn entered(
-        &self,
-        Refused {
-            fault: call,
-            interrupts_on,
-        }: Refused,
-    ) {
+    fn entered(&self, entry: NosemaphoreEntry) {
+        let call = entry.fault;
         if self.accounts.paused() {
             return;
         }
@@ -110,13 +114,19 @@ impl kprobe::Handler for NoVma {
             }
             return;
         }
-        // Refused before the kernel looked for a mapping, where none may be
-        // served: counted where it was raised. Or it is in a class, since
-        // handle_mm_fault() has had it.
-        if !interrupts_on || last_call(&self.accounts, &call) == Some(Message::Failed) {
+        let reason = if entry.interrupts_on {
+            if last_call(&self.accounts, &call) == Some(Message::Failed) {
+                // handle_mm_fault() has had it: it is in a class already.
+                return;
+            }
+            Reason::NoVma
+        } else if call.user_mode {
+            Reason::Atomic
+        } else {
+            // No fault may be served here: counted where it was raised.
             return;
-        }
-        refused(&self.accounts, Event::BadArea(Reason::NoVma), &call);
+        };
+        refused(&self.accounts, Event::BadArea(reason), &call);
     }
 }
 

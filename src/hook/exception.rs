@@ -24,10 +24,7 @@ use crate::{
         functions::BadArea,
         kernel_info,
         task::faults_disabled,
-        tracepoint::{
-            ExceptionHandler,
-            Raised, //
-        }, //
+        tracepoint::ExceptionHandler, //
     },
 };
 use kernel::{
@@ -57,22 +54,16 @@ impl ExceptionHandler for FromKernel {
     const NAME: &'static CStr = c"page_fault_kernel";
 
     #[inline]
-    fn raised(&self, exception: Raised) {
+    fn raised(&self, fault: BadArea) {
         if self.accounts.paused() {
             return;
         }
-        let event = if region::is_kernel_address(exception.address, self.task_size_max) {
-            Event::Region(region::region_of(exception.address, &self.layout))
-        } else if faults_disabled() || !exception.interrupts_on {
+        let event = if region::is_kernel_address(fault.address, self.task_size_max) {
+            Event::Region(region::region_of(fault.address, &self.layout))
+        } else if faults_disabled() {
             Event::BadArea(Reason::Atomic)
         } else {
             return;
-        };
-        let fault = BadArea {
-            user_mode: false,
-            address: exception.address,
-            instruction: exception.instruction,
-            error_code: exception.error_code,
         };
         refused(&self.accounts, event, &fault);
     }

@@ -152,7 +152,8 @@ impl Hooks {
         let waits = KBox::pin_init(waits, GFP_KERNEL);
         Self {
             growth: KBox::pin_init(Kretprobe::new(growth::Growth(a()), FEW_CALLS), GFP_KERNEL),
-            no_vma: KBox::pin_init(Kprobe::new(bad_area::NoVma::new(a())), GFP_KERNEL),
+            no_vma: bad_area::NoVma::new(a())
+                .and_then(|no_vma| KBox::pin_init(Kprobe::new(no_vma), GFP_KERNEL)),
             no_access: KBox::pin_init(Kprobe::new(bad_area::NoAccess(a())), GFP_KERNEL),
             vsyscall: KBox::pin_init(Kprobe::new(bad_area::Vsyscall(a())), GFP_KERNEL),
             kernel: KBox::pin_init(Probe::new(exception::FromKernel::new(a())), GFP_KERNEL),

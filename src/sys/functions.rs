@@ -319,7 +319,7 @@ unsafe impl Returns for ExpandDownwards {
     }
 }
 
-/// A fault that handle_mm_fault() does not get, or that it failed.
+/// A fault that handle_mm_fault() does not get, or not yet, or that it failed.
 pub(crate) struct BadArea {
     /// Whether it was user mode that faulted.
     pub(crate) user_mode: bool,
@@ -354,8 +354,8 @@ impl BadArea {
 /// Source: arch/x86/mm/fault.c.
 pub(crate) struct BadAreaNosemaphore;
 
-/// What it is called with.
-pub(crate) struct Refused {
+/// What it is called with, and how.
+pub(crate) struct NosemaphoreEntry {
     /// The fault.
     pub(crate) fault: BadArea,
     /// Whether the kernel has switched interrupts on already to serve it.
@@ -366,10 +366,10 @@ pub(crate) struct Refused {
 // error_code, unsigned long address)
 unsafe impl Function for BadAreaNosemaphore {
     const SYMBOL: &'static CStr = c"bad_area_nosemaphore";
-    type Entry<'a> = Refused;
+    type Entry<'a> = NosemaphoreEntry;
 
-    unsafe fn entry<'a>(registers: &'a Registers) -> Refused {
-        Refused {
+    unsafe fn entry<'a>(registers: &'a Registers) -> NosemaphoreEntry {
+        NosemaphoreEntry {
             // SAFETY: By the caller.
             fault: unsafe { BadArea::of(registers) },
             interrupts_on: registers.interrupts_on(),

@@ -6,7 +6,10 @@
 
 use crate::{
     bindings,
-    sys::kretprobe::Registers, //
+    sys::{
+        functions::BadArea,
+        kretprobe::Registers, //
+    }, //
 };
 use core::{
     ffi::CStr,
@@ -26,18 +29,6 @@ use kernel::{
     prelude::*,
 };
 
-/// A page-fault exception that the kernel has not looked at yet.
-pub(crate) struct Raised {
-    /// The address, not rounded.
-    pub(crate) address: u64,
-    /// The address of the instruction that faulted.
-    pub(crate) instruction: u64,
-    /// Whether interrupts were on where it did.
-    pub(crate) interrupts_on: bool,
-    /// The #PF error code.
-    pub(crate) error_code: u64,
-}
-
 /// What runs when a page-fault exception arrives.
 ///
 /// Source: `exceptions:page_fault_kernel`; all of the group have its arguments.
@@ -49,7 +40,7 @@ pub(crate) trait ExceptionHandler: Sync {
     ///
     /// Interrupts are off, and it may be an NMI that faulted: no sleeping, no
     /// allocation, no lock.
-    fn raised(&self, exception: Raised);
+    fn raised(&self, fault: BadArea);
 }
 
 /// A probe that is registered with a tracepoint.
@@ -128,10 +119,10 @@ unsafe extern "C" fn raised<H: ExceptionHandler>(
     let this = unsafe { &*data.cast::<Probe<H>>() };
     // SAFETY: Those of the exception, which is just being served.
     let faulted = unsafe { Registers::from_raw(regs) };
-    this.handler.raised(Raised {
+    this.handler.raised(BadArea {
+        user_mode: faulted.user_mode(),
         address: address as u64,
         instruction: faulted.instruction(),
-        interrupts_on: faulted.interrupts_on(),
         error_code: error_code as u64,
     });
 }
@@ -183,7 +174,7 @@ mod tests {
 
     impl ExceptionHandler for Unseen {
         const NAME: &'static CStr = c"trapscope_no_such_tracepoint";
-        fn raised(&self, _exception: Raised) {}
+        fn raised(&self, _fault: BadArea) {}
     }
 
     #[test]

@@ -112,9 +112,45 @@ static void perf(void)
 	area_free(stack, (STACK + 1) * PAGE);
 }
 
+static void event_probe_off(void)
+{
+	file_write(TRACING "events/eprobes/trapscope_test/enable", "0");
+	file_write(TRACING "dynamic_events", "-:eprobes/trapscope_test");
+}
+
+/* It reads what the event is about. That the kernel does not hold back: but it ends. */
+static void event_probe(void)
+{
+	struct counts before, after;
+
+	if (access(TRACING "dynamic_events", W_OK)) {
+		ktap_skip("no " TRACING "dynamic_events");
+		return;
+	}
+	at_end(event_probe_off);
+	if (file_write(TRACING "dynamic_events",
+		       "e:trapscope_test trapscope.kernel_fault text=+0($address):ustring")) {
+		ktap_skip("this kernel has no event probes");
+		return;
+	}
+	read_counts(&before);
+	ktap_need(file_write(TRACING "events/eprobes/trapscope_test/enable", "1") == 0,
+		  "enable the event probe");
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(touch_raises((void *)16, false, SIGSEGV, NULL), "no SIGSEGV");
+	event_probe_off();
+	read_counts(&after);
+	ktap_check(after.no_vma - before.no_vma == COUNT,
+		   "no-vma grew by %lu", after.no_vma - before.no_vma);
+	ktap_check(after.atomic - before.atomic >= COUNT,
+		   "atomic grew by %lu", after.atomic - before.atomic);
+	ktap_diag("%lu reads for %d events", after.atomic - before.atomic, COUNT);
+}
+
 static const struct ktap_case cases[] = {
 	{ "the kernel's user stack traces", tracing },
 	{ "perf's call chains", perf },
+	{ "an event probe that reads the address", event_probe },
 };
 
 int main(void)

@@ -2,6 +2,7 @@
 /* Accesses to user addresses that no VMA allows, and the error code's bits. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fault.h"
+#include "event.h"
 #include "fetch.h"
 
 #define COUNT		8
@@ -63,6 +64,13 @@ static bool loaded(void)
 		return true;
 	ktap_skip("trapscope is not loaded");
 	return false;
+}
+
+static bool probes(void)
+{
+	if (!fetch_possible())
+		ktap_skip("no kprobe events: mount tracefs, be root");
+	return fetch_possible() && loaded();
 }
 
 /* An address that nothing is mapped at. */
@@ -164,7 +172,7 @@ static void in_handler(const char *page, size_t times)
 {
 	struct counts before;
 
-	if (!loaded())
+	if (!probes())
 		return;
 	/* The first argument of the system call: struct pt_regs has it at 112. */
 	fetch_start("x=+u0(+112(%di)):u8");
@@ -191,6 +199,67 @@ static void handler_absent(void)
 	expect("anon-zero:1");
 	in_handler(area, 0);
 	area_free(area, PAGE);
+}
+
+static long list(int folder, char *to)
+{
+	lseek(folder, 0, SEEK_SET);
+	return syscall(SYS_getdents64, folder, to, PAGE);
+}
+
+static void tracing_off(void)
+{
+	file_write(EVENTS "kernel_fault/enable", "0");
+}
+
+/* The instruction with which the kernel lists a folder to @bad, as kprobe events have it. */
+static void where_it_faults(int folder, char *bad, char *place, size_t size)
+{
+	static char trace[64 << 10];
+	const char *at;
+
+	at_end(tracing_off);
+	must_run(": >" TRACING "trace");
+	event_set("kernel_fault", "enable", "1");
+	list(folder, bad);
+	tracing_off();
+	ktap_need(file_read(TRACING "trace", trace, sizeof(trace)),
+		  "read " TRACING "trace");
+	at = strstr(trace, " ip=0xffff");
+	ktap_need(at != NULL, "no fault of getdents64 in the trace");
+	snprintf(place, size, "%.18s", at + strlen(" ip="));
+}
+
+/*
+ * An access to user memory under a kprobe runs one step at a time, with interrupts off
+ * where it faults; the kernel serves that fault like any other.
+ */
+static void stepped(void)
+{
+	char *area = area_new(COUNT, PROT_READ | PROT_WRITE), *hole = nowhere();
+	int folder = open("/", O_RDONLY | O_DIRECTORY);
+	struct counts before;
+	char place[32];
+
+	ktap_need(folder >= 0, "open /");
+	if (!probes())
+		return;
+	where_it_faults(folder, hole, place, sizeof(place));
+	fetch_step(place);
+	read_counts(&before);
+	watch_start(area);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(list(folder, area + i * PAGE) > 0, "getdents64");
+	watch_stop();
+	check_grown(&before, "none of them", 0, 0);
+	expect("anon-alloc:%d", COUNT);
+	for (int i = 0; i < COUNT; i++)
+		ktap_check(list(folder, hole) == -1 && errno == EFAULT,
+			   "getdents64 to a bad address");
+	fetch_stop();
+	check_grown(&before, "no-vma", COUNT, 0);
+	close(folder);
+	area_free(area, COUNT * PAGE);
 }
 
 struct bits {
@@ -298,6 +367,7 @@ static const struct ktap_case cases[] = {
 	{ "atomic: a read that may not sleep", atomic },
 	{ "atomic: a kprobe's handler, of no mapping", handler_no_vma },
 	{ "atomic: a kprobe's handler, of a page that is not there", handler_absent },
+	{ "no-vma: a system call that runs one step at a time", stepped },
 	{ "error code: reads and writes", error_code },
 	{ "error code: not of faults that were served", error_code_served },
 	{ "error code: a jump to data", error_code_exec },
@@ -305,6 +375,5 @@ static const struct ktap_case cases[] = {
 
 int main(void)
 {
-	fetch_needed();
 	return fault_main(cases, ARRAY_SIZE(cases));
 }

@@ -5,7 +5,6 @@
 
 #include "fault.h"
 
-#define TRACING	"/sys/kernel/tracing/"
 #define EVENTS	TRACING "events/trapscope/"
 
 /* A file of an event: "enable", "filter"; ends the test if it can't be written. */

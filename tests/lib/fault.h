@@ -17,6 +17,7 @@
 #define HUGE		(2UL << 20)
 
 #define TRAPSCOPE	"/sys/kernel/debug/trapscope"
+#define TRACING		"/sys/kernel/tracing/"
 
 /* Runs the cases, then one more: the kernel's totals against the module's. */
 int fault_main(const struct ktap_case *cases, size_t count);

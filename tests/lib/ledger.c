@@ -11,7 +11,7 @@
 #include "ledger.h"
 
 /* An instance of its own: who puts back all events of the guest leaves these alone. */
-#define INSTANCE	"/sys/kernel/tracing/instances/ledger"
+#define INSTANCE	TRACING "instances/ledger"
 #define EVENTS		INSTANCE "/events/exceptions/"
 #define TRIGGER		"hist:keys=error_code"
 #define TRIES		400

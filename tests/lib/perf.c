@@ -14,13 +14,13 @@ int perf_open(const char *event, pid_t pid, int cpu, unsigned long long sample)
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT,
 		.size = sizeof(attr),
-		.sample_period = 1,
+		.sample_period = !!sample,
 		.sample_type = sample,
 	};
 	char path[128], text[32];
 	int fd;
 
-	snprintf(path, sizeof(path), "/sys/kernel/tracing/events/%s/id", event);
+	snprintf(path, sizeof(path), TRACING "events/%s/id", event);
 	ktap_need(file_read(path, text, sizeof(text)), "read %s", path);
 	attr.config = strtoul(text, NULL, 10);
 	fd = syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
