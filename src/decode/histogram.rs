@@ -13,13 +13,11 @@ pub(crate) const BUCKETS: usize = 40;
 /// Returns the bucket for a duration, below [`BUCKETS`].
 #[inline]
 pub(crate) const fn bucket(ns: u64) -> usize {
-    let bits = (u64::BITS - ns.leading_zeros()) as usize;
+    const LAST: u64 = 1 << (BUCKETS - 2);
 
-    if bits < BUCKETS {
-        bits
-    } else {
-        BUCKETS - 1
-    }
+    let ns = if ns < LAST { ns } else { LAST };
+    // The bits that it has: one more than its logarithm, and 0 for 0.
+    (ns << 1 | 1).ilog2() as usize
 }
 
 /// Returns the durations that a bucket holds, in nanoseconds: from the first up to, but not
