@@ -2,15 +2,7 @@
 
 //! The state of the module: what is counted, and whether the hooks are on.
 
-use crate::{
-    account::Accounts,
-    decode::filter::Filter,
-    hook::Hooks,
-    sys::atomic::{
-        AtomicU64,
-        Ordering, //
-    },
-};
+use crate::{account::Accounts, decode::filter::Filter, hook::Hooks, sys::atomic::Ordering};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -28,10 +20,6 @@ pub(crate) struct Control {
     hooks: Mutex<Option<Hooks>>,
     accounts: Arc<Accounts>,
     calls: u32,
-    /// Calls whose return no hook saw, since it was detached in between.
-    unfinished: AtomicU64,
-    /// Of these, the calls before the last reset.
-    unfinished_before: AtomicU64,
 }
 
 impl Control {
@@ -45,8 +33,6 @@ impl Control {
                 hooks <- new_mutex!(None),
                 accounts,
                 calls,
-                unfinished: AtomicU64::new(0),
-                unfinished_before: AtomicU64::new(0),
             }),
             GFP_KERNEL,
         )
@@ -64,9 +50,6 @@ impl Control {
             (None, true) => *hooks = Some(Hooks::attach(&self.accounts, self.calls)),
             (Some(_), false) => {
                 *hooks = None;
-                // Handlers have ended: what is under way now stays unseen.
-                self.unfinished
-                    .store(self.accounts.outside.under_way(), Ordering::Relaxed);
                 self.accounts.async_pf.close();
             }
             _ => (),
@@ -81,8 +64,6 @@ impl Control {
         self.accounts
             .missed_before
             .store(0u64.wrapping_sub(missed), Ordering::Relaxed);
-        self.unfinished_before
-            .store(self.unfinished.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Changes whose faults count. Sleeps.
@@ -105,19 +86,8 @@ impl Control {
         })
     }
 
-    /// Returns how many calls were under way when hooks were detached, since
-    /// the last reset.
-    pub(crate) fn unfinished(&self) -> u64 {
-        self.unfinished
-            .load(Ordering::Relaxed)
-            .wrapping_sub(self.unfinished_before.load(Ordering::Relaxed))
-    }
-
-    /// Returns how many calls are under way that the hook will see return.
+    /// Returns how many calls are under way that the hook will see return. Sleeps.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.accounts
-            .outside
-            .under_way()
-            .saturating_sub(self.unfinished.load(Ordering::Relaxed))
+        self.with_hooks(|hooks| hooks.map_or(0, Hooks::in_flight))
     }
 }

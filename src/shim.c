@@ -27,6 +27,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/sprintf.h>
+#include <linux/static_call.h>
 #include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
@@ -707,16 +708,6 @@ u32 trapscope_async_pf_token(u64 area)
 }
 
 /*
- * Whether a probe that was registered is there. Where ftrace could not be told of it,
- * register_kprobe() takes it out again and returns 0 all the same. Enabling one that is
- * there changes nothing. The reason is lost: memory was short, unless ftrace has warned.
- */
-static int armed(struct kprobe *probe)
-{
-	return enable_kprobe(probe) ? -ENOMEM : 0;
-}
-
-/*
  * Before a probe is unregistered. Where memory is short to tell ftrace, the kernel warns,
  * and would keep a probe in its table that is freed next. One that is disabled it takes
  * out, and ftrace's calls find none there.
@@ -727,14 +718,21 @@ static void disarm(struct kprobe *probe)
 		probe->flags |= KPROBE_FLAG_DISABLED;
 }
 
-/* The errno of register_kprobe(), or -ENOMEM. Sleeps. */
+/*
+ * The errno of register_kprobe() or enable_kprobe(). Sleeps.
+ *
+ * Registered as it is, a probe that ftrace can't be told of is taken out again, and the
+ * result is 0 all the same. One that is disabled is put in, and enabling says how it went.
+ */
 int trapscope_register_kprobe(struct kprobe *probe)
 {
-	int err = register_kprobe(probe);
+	int err;
 
+	probe->flags = KPROBE_FLAG_DISABLED;
+	err = register_kprobe(probe);
 	if (err)
 		return err;
-	err = armed(probe);
+	err = enable_kprobe(probe);
 	if (err)
 		trapscope_unregister_kprobe(probe);
 	return err;
@@ -747,24 +745,46 @@ void trapscope_unregister_kprobe(struct kprobe *probe)
 	unregister_kprobe(probe);
 }
 
-/* The errno of register_kretprobe(), or -ENOMEM. Sleeps. */
-int trapscope_register_kretprobe(struct kretprobe *probe)
-{
-	int err = register_kretprobe(probe);
+/* The kernel's handler of kretprobes, which is not exported. */
+DEFINE_STATIC_CALL_RET0(trapscope_enter_kretprobe, *(kprobe_pre_handler_t)NULL);
 
+/*
+ * The kernel counts the calls for which it has no instance, but without a lock: two CPUs
+ * at once may be one. Here each CPU has its own count of all calls.
+ */
+static notrace int count_call(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct trapscope_kretprobe *this =
+		container_of(probe, struct trapscope_kretprobe, probe.kp);
+
+	this_cpu_inc(*this->calls);
+	return static_call(trapscope_enter_kretprobe)(probe, regs);
+}
+NOKPROBE_SYMBOL(count_call);
+
+/* As trapscope_register_kprobe(), or -ENOMEM. Sleeps. */
+int trapscope_register_kretprobe(struct trapscope_kretprobe *probe)
+{
+	struct kprobe *entry = &probe->probe.kp;
+	int err;
+
+	entry->flags = KPROBE_FLAG_DISABLED;
+	err = register_kretprobe(&probe->probe);
 	if (err)
 		return err;
-	err = armed(&probe->kp);
+	static_call_update(trapscope_enter_kretprobe, entry->pre_handler);
+	entry->pre_handler = count_call;
+	err = enable_kprobe(entry);
 	if (err)
 		trapscope_unregister_kretprobe(probe);
 	return err;
 }
 
 /* Waits for handlers that run; what returns later passes them by. Sleeps. */
-void trapscope_unregister_kretprobe(struct kretprobe *probe)
+void trapscope_unregister_kretprobe(struct trapscope_kretprobe *probe)
 {
-	disarm(&probe->kp);
-	unregister_kretprobe(probe);
+	disarm(&probe->probe.kp);
+	unregister_kretprobe(&probe->probe);
 }
 
 /*

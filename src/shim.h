@@ -91,6 +91,12 @@ struct trapscope_fault {
 	bool major;
 };
 
+/* A kretprobe, and a counter for each CPU of the calls that come to it. */
+struct trapscope_kretprobe {
+	struct kretprobe probe;
+	u64 __percpu *calls;
+};
+
 /* Bits of trapscope_vma_traits(): those of VmaTraits in decode/classify.rs. */
 enum trapscope_vma_trait {
 	TRAPSCOPE_VMA_ANONYMOUS		= 1 << 0,
@@ -215,8 +221,8 @@ u64 trapscope_async_pf_area(void);
 u32 trapscope_async_pf_token(u64 area);
 int trapscope_register_kprobe(struct kprobe *probe);
 void trapscope_unregister_kprobe(struct kprobe *probe);
-int trapscope_register_kretprobe(struct kretprobe *probe);
-void trapscope_unregister_kretprobe(struct kretprobe *probe);
+int trapscope_register_kretprobe(struct trapscope_kretprobe *probe);
+void trapscope_unregister_kretprobe(struct trapscope_kretprobe *probe);
 int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
 			     const char *name);
 void trapscope_untrace_function(struct ftrace_ops *ops);

@@ -51,17 +51,22 @@ pub(crate) struct Accounts {
     pub(crate) async_pf: AsyncPf,
     /// Whose faults count.
     pub(crate) filter: FilterSlot,
-    /// Why a fault can't just be counted: [`PAUSED`], [`FILTERED`].
+    /// Why a fault can't just be counted: [`PAUSED`], [`FILTERED`], [`SLOW_CLOCK`].
     gate: AtomicU32,
     /// Calls missed by hooks that are detached by now, less those that were
     /// missed before the last reset. Wraps.
     pub(crate) missed_before: AtomicU64,
+    /// Calls whose return no hook saw, since it was detached in between, since the
+    /// last reset.
+    pub(crate) unfinished: AtomicU64,
 }
 
 /// A reset is under way.
 const PAUSED: u32 = 1;
 /// There is a filter.
 const FILTERED: u32 = 2;
+/// Reading the clock takes a call.
+const SLOW_CLOCK: u32 = 4;
 
 impl Accounts {
     /// Allocates for so many rows, and calls that are under way at a time.
@@ -77,6 +82,7 @@ impl Accounts {
             filter: FilterSlot::new(),
             gate: AtomicU32::new(0),
             missed_before: AtomicU64::new(0),
+            unfinished: AtomicU64::new(0),
         })
     }
 
@@ -91,11 +97,20 @@ impl Accounts {
         self.gate.load(Ordering::Relaxed) & PAUSED != 0
     }
 
-    /// Tells whether nothing keeps a fault from being counted: no reset, no
-    /// filter.
+    /// Tells whether nothing keeps a fault from being counted as it comes: no reset,
+    /// no filter, and a clock that is read by one instruction.
     #[inline(always)]
     pub(crate) fn clear_way(&self) -> bool {
         self.gate.load(Ordering::Relaxed) == 0
+    }
+
+    /// Says whether reading the clock takes a call. Before the hook is attached.
+    pub(crate) fn set_slow_clock(&self, slow: bool) {
+        if slow {
+            self.gate.fetch_or(SLOW_CLOCK, Ordering::Relaxed);
+        } else {
+            self.gate.fetch_and(!SLOW_CLOCK, Ordering::Relaxed);
+        }
     }
 
     /// Changes whose faults count. Sleeps; the caller keeps other writers out.
@@ -120,6 +135,7 @@ impl Accounts {
         self.outside.clear();
         self.rows.clear();
         self.links.forget_dropped();
+        self.unfinished.store(0, Ordering::Relaxed);
         self.async_pf.clear();
         self.gate.fetch_and(!PAUSED, Ordering::Release);
     }

@@ -50,15 +50,9 @@ pub(crate) enum Event {
 /// Error codes that can be told apart: each a combination of the known bits.
 const CODES: usize = 1 << error_code::BITS.len();
 
-/// What the hook on handle_mm_fault() counts of itself.
-///
-/// The first two are never reset: their difference is what is under way.
+/// What the hook on handle_mm_fault() counts besides classes and rows.
 #[derive(Clone, Copy)]
 pub(crate) enum Own {
-    /// Calls that it saw begin.
-    Entered,
-    /// Calls that it saw end.
-    Returned,
     /// Calls that the filter left out.
     Filtered,
     /// Completed faults that no row took.
@@ -71,7 +65,7 @@ pub(crate) enum Own {
 pub(crate) struct Outside {
     events: PerCpuCounters<{ Event::COUNT * 2 }>,
     codes: PerCpuCounters<{ CODES * 2 }>,
-    own: PerCpuCounters<5>,
+    own: PerCpuCounters<3>,
 }
 
 impl Event {
@@ -173,21 +167,10 @@ impl Outside {
         self.own.sum(what as usize)
     }
 
-    /// Returns how many calls began and did not end, as far as the hook saw.
-    ///
-    /// The ends are read first: of a call between the two readings only the
-    /// begin counts.
-    pub(crate) fn under_way(&self) -> u64 {
-        let returned = self.own_count(Own::Returned);
-        self.own_count(Own::Entered).saturating_sub(returned)
-    }
-
     pub(super) fn clear(&self) {
         self.events.clear();
         self.codes.clear();
-        self.own.clear_at(Own::Filtered as usize);
-        self.own.clear_at(Own::WithoutRow as usize);
-        self.own.clear_at(Own::VmaLockRetry as usize);
+        self.own.clear();
     }
 
     pub(super) fn memory(&self) -> usize {

@@ -187,10 +187,12 @@ impl Call {
 impl Fault {
     /// Fails as [`PageTables::new`] does.
     pub(super) fn new(accounts: Arc<Accounts>) -> Result<Self> {
+        let clock = Stopwatch::new();
+        accounts.set_slow_clock(!clock.is_tsc());
         Ok(Self {
             accounts,
             tables: PageTables::new()?,
-            clock: Stopwatch::new(),
+            clock,
         })
     }
 
@@ -334,9 +336,7 @@ impl Fault {
         room: Room<'a, Call, Begin>,
         entered: Reading,
     ) -> Entered<'a> {
-        let kept = room.keep(Call::new(call, known, entered));
-        self.accounts.outside.own(Own::Entered);
-        kept
+        room.keep(Call::new(call, known, entered))
     }
 
     /// The entry of a call that somebody is to be told of: all that is known is
@@ -352,9 +352,7 @@ impl Fault {
             ..known
         };
         let entered = self.begun(&known);
-        let kept = room.keep_with(Call::new(call, known, entered), begin);
-        self.accounts.outside.own(Own::Entered);
-        kept
+        room.keep_with(Call::new(call, known, entered), begin)
     }
 
     /// The entry of a call that no earlier one left a link for, in a mapping
@@ -503,14 +501,14 @@ impl Fault {
     #[inline(never)]
     fn returned_rarely(&self, exit: FaultExit<'_>, call: &Call, begin: Option<&Begin>) {
         let result = VmFault::from_raw(exit.result());
-        if self.accounts.paused() {
-            // Nothing is counted.
-        } else if result.retry() {
-            self.again(call, begin, result);
-        } else {
-            self.over(exit, call, begin, result);
+        // Nothing is counted during a reset.
+        if !self.accounts.paused() {
+            if result.retry() {
+                self.again(call, begin, result);
+            } else {
+                self.over(exit, call, begin, result);
+            }
         }
-        self.accounts.outside.own(Own::Returned);
     }
 }
 
@@ -561,7 +559,7 @@ impl kretprobe::Handler for Fault {
         }
         let accounts = &*self.accounts;
         let flags = FaultFlags::from_raw(call.flags());
-        if !accounts.clear_way() || !self.clock.is_tsc() {
+        if !accounts.clear_way() {
             return self.entered_rarely(call, room);
         }
         if !flags.first_under_vma_lock() {
@@ -578,11 +576,9 @@ impl kretprobe::Handler for Fault {
         let accounts = &*self.accounts;
         let result = VmFault::from_raw(exit.result());
         match call.at_once {
-            Some(class) if result.plain() && accounts.clear_way() && self.clock.is_tsc() => {
-                let latency = self.clock.since(call.entered);
+            Some(class) if result.plain() && accounts.clear_way() => {
+                let latency = self.clock.since_tsc(call.entered);
                 accounts.totals.complete(class, call.manner, latency);
-                // After that: who sees that nothing is under way finds it in the totals.
-                accounts.outside.own(Own::Returned);
                 if !accounts.rows.complete_at_once(call.row, class) {
                     self.count_in_row(exit, call, class, false);
                 }
@@ -591,10 +587,13 @@ impl kretprobe::Handler for Fault {
         }
     }
 
-    fn gone(&self, missed: u64) {
+    fn gone(&self, missed: u64, unfinished: u64) {
         self.accounts
             .missed_before
             .fetch_add(missed, Ordering::Relaxed);
+        self.accounts
+            .unfinished
+            .fetch_add(unfinished, Ordering::Relaxed);
     }
 }
 

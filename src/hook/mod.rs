@@ -47,7 +47,7 @@ pub(crate) trait Attached: Send {
     /// How it is attached, as `status` says it.
     const HOW: &'static str;
 
-    /// Returns how many calls it did not see.
+    /// Returns how many calls it did not see. Sleeps.
     fn missed(&self) -> u64;
 }
 
@@ -195,9 +195,14 @@ impl Hooks {
         })
     }
 
-    /// Returns how many calls of handle_mm_fault() went unseen.
+    /// Returns how many calls of handle_mm_fault() went unseen. Sleeps.
     pub(crate) fn missed(&self) -> u64 {
         self.fault.as_ref().map_or(0, |probe| probe.missed())
+    }
+
+    /// Returns how many of its calls are under way whose return will be seen.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.fault.as_ref().map_or(0, |probe| probe.in_flight())
     }
 }
 

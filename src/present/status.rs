@@ -7,6 +7,7 @@ use crate::{
     control::Control,
     hook::Hooks,
     sys::{
+        atomic::Ordering,
         debugfs::{
             Out,
             Page, //
@@ -77,7 +78,7 @@ impl Page for Status {
         let usage = accounts.rows.usage();
         for (item, value) in [
             ("missed", self.0.missed()),
-            ("unfinished", self.0.unfinished()),
+            ("unfinished", accounts.unfinished.load(Ordering::Relaxed)),
             ("in_flight", self.0.in_flight()),
             ("filtered", outside.own_count(Own::Filtered)),
             ("retry_links_dropped", accounts.links.dropped()),

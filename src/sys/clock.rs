@@ -88,10 +88,17 @@ impl Stopwatch {
     /// that was on a CPU that is ahead.
     #[inline(always)]
     pub(crate) fn since(self, start: Reading) -> u64 {
-        let passed = self.read().0.saturating_sub(start.0);
-        if !self.is_tsc() {
-            return passed;
+        if self.is_tsc() {
+            self.since_tsc(start)
+        } else {
+            now_ns().saturating_sub(start.0)
         }
+    }
+
+    /// [`Self::since`] where [`Self::is_tsc`].
+    #[inline(always)]
+    pub(crate) fn since_tsc(self, start: Reading) -> u64 {
+        let passed = self.read_tsc().0.saturating_sub(start.0);
         ((u128::from(passed) * u128::from(self.scale)) >> 32) as u64
     }
 }

@@ -7,11 +7,17 @@
 use crate::{
     bindings,
     sys::{
+        atomic::{
+            AtomicU64,
+            Ordering, //
+        },
         functions::{
             Function,
             Returns, //
         },
-        kernel_info::possible_cpus, //
+        kernel_info::possible_cpus,
+        per_cpu::PerCpuCounters,
+        rcu, //
     },
 };
 use core::{
@@ -106,7 +112,10 @@ struct Slot<D, M> {
 }
 
 /// Where the entry of a call leaves what its return needs.
-pub(crate) struct Room<'a, D, M = ()>(&'a mut Slot<D, M>);
+pub(crate) struct Room<'a, D, M = ()> {
+    slot: &'a mut Slot<D, M>,
+    calls: &'a Calls,
+}
 
 /// What the entry of a call kept besides its data, to be looked at only where it is
 /// needed.
@@ -139,8 +148,8 @@ impl<'a, D, M> Room<'a, D, M> {
     /// Leaves the data for the return of this call.
     #[inline(always)]
     pub(crate) fn keep(self, data: D) -> Entered<'a> {
-        self.0.data.write(data);
-        self.0.has_more.write(false);
+        self.slot.data.write(data);
+        self.slot.has_more.write(false);
         // INVARIANT: Just filled. No two rooms share a lifetime, since handlers
         // have to take any.
         Entered(true, PhantomData)
@@ -148,15 +157,16 @@ impl<'a, D, M> Room<'a, D, M> {
 
     /// As [`Self::keep`], with what few calls need.
     pub(crate) fn keep_with(self, data: D, more: M) -> Entered<'a> {
-        self.0.data.write(data);
-        self.0.more.write(more);
-        self.0.has_more.write(true);
+        self.slot.data.write(data);
+        self.slot.more.write(more);
+        self.slot.has_more.write(true);
         // INVARIANT: As above.
         Entered(true, PhantomData)
     }
 
     /// Skips the call: its return will not be seen.
     pub(crate) fn skip(self) -> Entered<'a> {
+        self.calls.increment_at::<SKIPPED>();
         // INVARIANT: Nothing to hold.
         Entered(false, PhantomData)
     }
@@ -192,9 +202,22 @@ pub(crate) trait Handler: Sync {
         besides: Besides<'_, Self::Data, Self::More>,
     );
 
-    /// Called when the probe is gone, with how many calls it did not see. Sleeps.
-    fn gone(&self, _missed: u64) {}
+    /// Called when the probe is gone, with how many calls it did not see, and of how
+    /// many it saw the entry alone. Sleeps.
+    fn gone(&self, _missed: u64, _unfinished: u64) {}
 }
+
+/// The calls of a probed function. They are never reset.
+type Calls = PerCpuCounters<4>;
+
+/// Those that came to the probe.
+const CAME: usize = 0;
+/// Those that got an instance. What came and got none is missed.
+const TAKEN: usize = 1;
+/// Those that the handler skipped.
+const SKIPPED: usize = 2;
+/// Those that returned.
+const RETURNED: usize = 3;
 
 /// What lies in a kretprobe instance between entry and return.
 #[repr(C)]
@@ -207,11 +230,14 @@ struct Kept<H: Handler> {
 ///
 /// # Invariants
 ///
-/// `probe` is registered, and its address is stable.
+/// `probe` is registered, its address is stable, and it counts in `calls`.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Kretprobe<H: Handler> {
     #[pin]
-    probe: Opaque<bindings::kretprobe>,
+    probe: Opaque<bindings::trapscope_kretprobe>,
+    calls: Calls,
+    /// What [`Self::missed`] was at most.
+    missed: AtomicU64,
     handler: H,
 }
 
@@ -231,7 +257,9 @@ impl<H: Handler> Kretprobe<H> {
             assert!(align_of::<Kept<H>>() <= align_of::<bindings::kretprobe_instance>());
         }
         try_pin_init!(&this in Self {
-            probe <- Opaque::ffi_init(|slot: *mut bindings::kretprobe| {
+            calls: Calls::new()?,
+            missed: AtomicU64::new(0),
+            probe <- Opaque::ffi_init(|slot: *mut bindings::trapscope_kretprobe| {
                 let probe = bindings::kretprobe {
                     kp: bindings::kprobe {
                         symbol_name: H::Target::SYMBOL.as_char_ptr(),
@@ -243,8 +271,10 @@ impl<H: Handler> Kretprobe<H> {
                     data_size: size_of::<Kept<H>>(),
                     ..Default::default()
                 };
+                // SAFETY: Initialised above.
+                let calls = unsafe { &(*this.as_ptr()).calls }.address_of::<CAME>();
                 // SAFETY: `slot` is valid for writes.
-                unsafe { slot.write(probe) };
+                unsafe { slot.write(bindings::trapscope_kretprobe { probe, calls }) };
             }),
             handler,
             _: {
@@ -267,15 +297,39 @@ impl<H: Handler> Kretprobe<H> {
     }
 
     /// Returns how many calls went unseen since registration: no instance was
-    /// free, or another probe was running on that CPU.
+    /// free, or another probe was running on that CPU. Sleeps.
+    ///
+    /// While calls come it may be fewer, but never less than before.
     pub(crate) fn missed(&self) -> u64 {
-        let probe = self.probe.get();
-        // SAFETY: The probe was initialised; the word is read whole.
-        let no_instance = unsafe { (&raw const (*probe).nmissed).read_volatile() };
-        // SAFETY: As above.
+        // SAFETY: The probe was initialised.
+        let probe = unsafe { &raw const (*self.probe.get()).probe };
+        // SAFETY: As above; the word is read whole.
         let nested = unsafe { (&raw const (*probe).kp.nmissed).read_volatile() };
-        // The kernel counts the first in an int, which wraps.
-        u64::from(no_instance as u32).wrapping_add(nested as u64)
+        // SAFETY: As above.
+        let no_instance = unsafe { (&raw const (*probe).nmissed).read_volatile() };
+        if no_instance != 0 {
+            // Two CPUs may have counted at once. What came by now has got its
+            // instance, or has none, when the handlers have ended.
+            let came = self.calls.sum(CAME);
+            rcu::wait_for_handlers();
+            let missed = came.saturating_sub(self.calls.sum(TAKEN));
+            let missed = missed.max(u64::from(no_instance as u32));
+            self.missed.fetch_max(missed, Ordering::Relaxed);
+        }
+        self.missed
+            .load(Ordering::Relaxed)
+            .wrapping_add(nested as u64)
+    }
+
+    /// Returns how many calls are under way whose return will be seen.
+    pub(crate) fn in_flight(&self) -> u64 {
+        // The ends are read first: of a call between the readings only the begin
+        // counts.
+        let ended = self
+            .calls
+            .sum(RETURNED)
+            .wrapping_add(self.calls.sum(SKIPPED));
+        self.calls.sum(TAKEN).saturating_sub(ended)
     }
 }
 
@@ -285,7 +339,7 @@ impl<H: Handler> PinnedDrop for Kretprobe<H> {
         // SAFETY: Registered (type invariant). Waits for running handlers;
         // calls that return later pass the handler by.
         unsafe { bindings::trapscope_unregister_kretprobe(self.probe.get()) };
-        self.handler.gone(self.missed());
+        self.handler.gone(self.missed(), self.in_flight());
     }
 }
 
@@ -297,8 +351,8 @@ unsafe fn owner<'a, H: Handler>(instance: *mut bindings::kretprobe_instance) -> 
     // SAFETY: A node in use has a live `rethook`: see get_kretprobe().
     let rethook = unsafe { (*instance).node.rethook };
     // SAFETY: As above; its data is the kretprobe.
-    let probe = unsafe { (*rethook).data.cast::<bindings::kretprobe>() };
-    // SAFETY: The kretprobe is the field of a pinned `Kretprobe<H>`.
+    let probe = unsafe { (*rethook).data.cast::<bindings::trapscope_kretprobe>() };
+    // SAFETY: It is the first field of the one in a pinned `Kretprobe<H>`.
     let this = unsafe { kernel::container_of!(Opaque::cast_from(probe), Kretprobe<H>, probe) };
     // SAFETY: Its drop waits for running handlers.
     unsafe { &*this }
@@ -313,6 +367,7 @@ unsafe extern "C" fn entered<H: Handler>(
 ) -> c_int {
     // SAFETY: Called for the probe of a registered `Kretprobe<H>`.
     let this = unsafe { owner::<H>(instance) };
+    this.calls.increment_at::<TAKEN>();
     // SAFETY: The C side passes live registers.
     let registers = unsafe { Registers::from_raw(regs) };
     // SAFETY: They are those at the entry of the target.
@@ -330,7 +385,11 @@ unsafe extern "C" fn entered<H: Handler>(
             more: MaybeUninit::uninit(),
         },
     });
-    let Entered(seen, _) = this.handler.entered(call, Room(&mut kept.slot));
+    let room = Room {
+        slot: &mut kept.slot,
+        calls: &this.calls,
+    };
+    let Entered(seen, _) = this.handler.entered(call, room);
     c_int::from(!seen)
 }
 
@@ -355,17 +414,19 @@ unsafe extern "C" fn returned<H: Handler>(
     let data = unsafe { kept.slot.data.assume_init_ref() };
     // INVARIANT: As above.
     this.handler.returned(call, data, Besides(&kept.slot));
+    // Last: who sees that nothing is under way finds all of it counted.
+    this.calls.increment_at::<RETURNED>();
     0
 }
 
 #[kunit_tests(trapscope_kretprobe)]
 mod tests {
     use super::*;
-    use crate::sys::atomic::{
-        AtomicU64,
-        Ordering, //
+    use core::ptr::null_mut;
+    use kernel::{
+        ffi::c_void,
+        sync::Arc, //
     };
-    use kernel::sync::Arc;
 
     struct Nowhere;
 
@@ -449,6 +510,54 @@ mod tests {
         }
     }
 
+    /// for_each_kernel_tracepoint(): called by nobody but modules, with what it calls.
+    struct ForEachTracepoint;
+
+    // SAFETY: void for_each_kernel_tracepoint(void (*fct)(struct tracepoint *tp,
+    // void *priv), void *priv)
+    unsafe impl Function for ForEachTracepoint {
+        const SYMBOL: &'static CStr = c"for_each_kernel_tracepoint";
+        type Entry<'a> = ();
+        unsafe fn entry<'a>(_registers: &'a Registers) {}
+    }
+
+    // SAFETY: As above.
+    unsafe impl Returns for ForEachTracepoint {
+        type Kept = ();
+        type Exit<'a> = ();
+        unsafe fn kept(_registers: &Registers) {}
+        unsafe fn exit<'a>(_registers: &'a Registers, (): ()) {}
+    }
+
+    struct Counted;
+
+    impl Handler for Counted {
+        type Target = ForEachTracepoint;
+        type Data = ();
+        type More = ();
+        fn entered<'a>(&self, (): (), room: Room<'a, ()>) -> Entered<'a> {
+            room.keep(())
+        }
+        fn returned(&self, (): (), (): &(), _besides: Besides<'_, (), ()>) {}
+    }
+
+    extern "C" fn ignore(_tracepoint: *mut bindings::tracepoint, _data: *mut c_void) {}
+
+    /// Calls it again inside of a call, as often as `data` says.
+    ///
+    /// # Safety
+    ///
+    /// `data` is the caller's `u32`.
+    unsafe extern "C" fn nest(_tracepoint: *mut bindings::tracepoint, data: *mut c_void) {
+        // SAFETY: By the caller, who leaves it alone meanwhile.
+        let left = unsafe { &mut *data.cast::<u32>() };
+        if *left > 0 {
+            *left -= 1;
+            // SAFETY: It ignores its arguments.
+            unsafe { bindings::for_each_kernel_tracepoint(Some(ignore), null_mut()) };
+        }
+    }
+
     fn call(address: usize) -> u64 {
         let mut text = [0u8; 512];
         // SAFETY: The buffer is larger than KSYM_SYMBOL_LEN.
@@ -460,6 +569,19 @@ mod tests {
     fn an_unknown_symbol_is_refused() {
         let probe = KBox::pin_init(Kretprobe::new(Unseen, 1), GFP_KERNEL);
         assert!(probe.is_err_and(|error| error == ENOENT));
+    }
+
+    #[test]
+    fn what_finds_no_instance_is_missed_though_the_kernel_loses_count() -> Result {
+        let probe = KBox::pin_init(Kretprobe::new(Counted, 1), GFP_KERNEL)?;
+        let mut left = 3u32;
+        // SAFETY: `nest` gets the number that outlives the call.
+        unsafe { bindings::for_each_kernel_tracepoint(Some(nest), (&raw mut left).cast()) };
+        assert_eq!((left, probe.in_flight()), (0, 0));
+        // SAFETY: No call comes now. As if CPUs had counted at once.
+        unsafe { (&raw mut (*probe.probe.get()).probe.nmissed).write_volatile(1) };
+        assert_eq!(probe.missed(), 3);
+        Ok(())
     }
 
     #[test]
