@@ -2,7 +2,12 @@
 
 //! The state of the module: what is counted, and whether the hooks are on.
 
-use crate::{account::Accounts, decode::filter::Filter, hook::Hooks, sys::atomic::Ordering};
+use crate::{
+    account::Accounts,
+    decode::filter::Filter,
+    hook::Hooks,
+    sys::atomic::Ordering, //
+};
 use kernel::{
     new_mutex,
     prelude::*,

@@ -371,6 +371,41 @@ u64 *trapscope_per_cpu_u64(void __percpu *base, unsigned int cpu)
 	return per_cpu_ptr((u64 __percpu *)base, cpu);
 }
 
+struct reading {
+	u64 __percpu *counter;
+	u64 value;
+};
+
+static int read_here(void *data)
+{
+	struct reading *reading = data;
+
+	reading->value = this_cpu_read(*reading->counter);
+	return 0;
+}
+
+/*
+ * The sum of a counter over all CPUs. Each is read by a task on it, so that no handler
+ * which runs with preemption off is halfway through there. Sleeps.
+ */
+u64 trapscope_sum_between_handlers(u64 __percpu *counter)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	cpus_read_lock();
+	for_each_possible_cpu(cpu) {
+		struct reading reading = { .counter = counter };
+
+		/* Nothing runs on one that is offline. */
+		if (smp_call_on_cpu(cpu, read_here, &reading, false))
+			reading.value = *per_cpu_ptr(counter, cpu);
+		sum += reading.value;
+	}
+	cpus_read_unlock();
+	return sum;
+}
+
 /* The possible CPU after @cpu, or -1; -1 begins. */
 int trapscope_next_cpu(int cpu)
 {
@@ -708,6 +743,16 @@ u32 trapscope_async_pf_token(u64 area)
 }
 
 /*
+ * Whether a probe that was registered is there. Where ftrace could not be told of it,
+ * register_kprobe() takes it out again and returns 0 all the same. Enabling one that is
+ * there changes nothing. The reason is lost: memory was short, unless ftrace has warned.
+ */
+static int armed(struct kprobe *probe)
+{
+	return enable_kprobe(probe) ? -ENOMEM : 0;
+}
+
+/*
  * Before a probe is unregistered. Where memory is short to tell ftrace, the kernel warns,
  * and would keep a probe in its table that is freed next. One that is disabled it takes
  * out, and ftrace's calls find none there.
@@ -718,21 +763,14 @@ static void disarm(struct kprobe *probe)
 		probe->flags |= KPROBE_FLAG_DISABLED;
 }
 
-/*
- * The errno of register_kprobe() or enable_kprobe(). Sleeps.
- *
- * Registered as it is, a probe that ftrace can't be told of is taken out again, and the
- * result is 0 all the same. One that is disabled is put in, and enabling says how it went.
- */
+/* The errno of register_kprobe(), or -ENOMEM. Sleeps. */
 int trapscope_register_kprobe(struct kprobe *probe)
 {
-	int err;
+	int err = register_kprobe(probe);
 
-	probe->flags = KPROBE_FLAG_DISABLED;
-	err = register_kprobe(probe);
 	if (err)
 		return err;
-	err = enable_kprobe(probe);
+	err = armed(probe);
 	if (err)
 		trapscope_unregister_kprobe(probe);
 	return err;
@@ -750,34 +788,40 @@ DEFINE_STATIC_CALL_RET0(trapscope_enter_kretprobe, *(kprobe_pre_handler_t)NULL);
 
 /*
  * The kernel counts the calls for which it has no instance, but without a lock: two CPUs
- * at once may be one. Here each CPU has its own count of all calls.
+ * at once may be one. Here each CPU counts what comes, and takes back what the entry
+ * handler gets: no other call of it comes between on that CPU.
  */
 static notrace int count_call(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct trapscope_kretprobe *this =
 		container_of(probe, struct trapscope_kretprobe, probe.kp);
 
-	this_cpu_inc(*this->calls);
+	this_cpu_inc(*this->missed);
 	return static_call(trapscope_enter_kretprobe)(probe, regs);
 }
 NOKPROBE_SYMBOL(count_call);
 
-/* As trapscope_register_kprobe(), or -ENOMEM. Sleeps. */
+/*
+ * The errno of register_kretprobe(), or -ENOMEM. Calls that come before it returns may
+ * have been taken back without having been counted. Sleeps.
+ */
 int trapscope_register_kretprobe(struct trapscope_kretprobe *probe)
 {
 	struct kprobe *entry = &probe->probe.kp;
-	int err;
+	int err = register_kretprobe(&probe->probe);
 
-	entry->flags = KPROBE_FLAG_DISABLED;
-	err = register_kretprobe(&probe->probe);
 	if (err)
 		return err;
-	static_call_update(trapscope_enter_kretprobe, entry->pre_handler);
-	entry->pre_handler = count_call;
-	err = enable_kprobe(entry);
-	if (err)
+	err = armed(entry);
+	if (err) {
 		trapscope_unregister_kretprobe(probe);
-	return err;
+		return err;
+	}
+	static_call_update(trapscope_enter_kretprobe, entry->pre_handler);
+	WRITE_ONCE(entry->pre_handler, count_call);
+	/* Handlers that came by the kernel's. */
+	synchronize_rcu();
+	return 0;
 }
 
 /* Waits for handlers that run; what returns later passes them by. Sleeps. */

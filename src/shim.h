@@ -91,10 +91,10 @@ struct trapscope_fault {
 	bool major;
 };
 
-/* A kretprobe, and a counter for each CPU of the calls that come to it. */
+/* A kretprobe, and a counter for each CPU of the calls that its handler did not get. */
 struct trapscope_kretprobe {
 	struct kretprobe probe;
-	u64 __percpu *calls;
+	u64 __percpu *missed;
 };
 
 /* Bits of trapscope_vma_traits(): those of VmaTraits in decode/classify.rs. */
@@ -191,6 +191,7 @@ void trapscope_layout(struct trapscope_layout *out);
 void trapscope_pte_format(struct trapscope_pte_format *out);
 void __percpu *trapscope_alloc_percpu(size_t size);
 u64 *trapscope_per_cpu_u64(void __percpu *base, unsigned int cpu);
+u64 trapscope_sum_between_handlers(u64 __percpu *counter);
 int trapscope_next_cpu(int cpu);
 const char *trapscope_tracepoint_name(struct tracepoint *tp);
 void trapscope_tracepoint_sync(void);

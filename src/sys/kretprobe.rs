@@ -16,8 +16,7 @@ use crate::{
             Returns, //
         },
         kernel_info::possible_cpus,
-        per_cpu::PerCpuCounters,
-        rcu, //
+        per_cpu::PerCpuCounters, //
     },
 };
 use core::{
@@ -210,9 +209,10 @@ pub(crate) trait Handler: Sync {
 /// The calls of a probed function. They are never reset.
 type Calls = PerCpuCounters<4>;
 
-/// Those that came to the probe.
-const CAME: usize = 0;
-/// Those that got an instance. What came and got none is missed.
+/// Those that came and got no instance: one that comes is counted, and taken back
+/// when it gets one.
+const MISSED: usize = 0;
+/// Those that got one.
 const TAKEN: usize = 1;
 /// Those that the handler skipped.
 const SKIPPED: usize = 2;
@@ -231,13 +231,13 @@ struct Kept<H: Handler> {
 /// # Invariants
 ///
 /// `probe` is registered, its address is stable, and it counts in `calls`.
+/// `none_missed` is what [`MISSED`] was then: a few came by the kernel's entry.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Kretprobe<H: Handler> {
     #[pin]
     probe: Opaque<bindings::trapscope_kretprobe>,
     calls: Calls,
-    /// What [`Self::missed`] was at most.
-    missed: AtomicU64,
+    none_missed: AtomicU64,
     handler: H,
 }
 
@@ -258,7 +258,7 @@ impl<H: Handler> Kretprobe<H> {
         }
         try_pin_init!(&this in Self {
             calls: Calls::new()?,
-            missed: AtomicU64::new(0),
+            none_missed: AtomicU64::new(0),
             probe <- Opaque::ffi_init(|slot: *mut bindings::trapscope_kretprobe| {
                 let probe = bindings::kretprobe {
                     kp: bindings::kprobe {
@@ -272,9 +272,9 @@ impl<H: Handler> Kretprobe<H> {
                     ..Default::default()
                 };
                 // SAFETY: Initialised above.
-                let calls = unsafe { &(*this.as_ptr()).calls }.address_of::<CAME>();
+                let missed = unsafe { &(*this.as_ptr()).calls }.address_of::<MISSED>();
                 // SAFETY: `slot` is valid for writes.
-                unsafe { slot.write(bindings::trapscope_kretprobe { probe, calls }) };
+                unsafe { slot.write(bindings::trapscope_kretprobe { probe, missed }) };
             }),
             handler,
             _: {
@@ -283,6 +283,10 @@ impl<H: Handler> Kretprobe<H> {
                 // SAFETY: The slot is pinned, and the probe is unregistered
                 // before it goes.
                 to_result(unsafe { bindings::trapscope_register_kretprobe(probe) })?;
+                // SAFETY: All fields are initialised.
+                let (calls, none_missed) =
+                    unsafe { (&(*this.as_ptr()).calls, &(*this.as_ptr()).none_missed) };
+                none_missed.store(calls.sum_between_handlers::<MISSED>(), Ordering::Relaxed);
             },
         })
     }
@@ -298,27 +302,19 @@ impl<H: Handler> Kretprobe<H> {
 
     /// Returns how many calls went unseen since registration: no instance was
     /// free, or another probe was running on that CPU. Sleeps.
-    ///
-    /// While calls come it may be fewer, but never less than before.
     pub(crate) fn missed(&self) -> u64 {
-        // SAFETY: The probe was initialised.
-        let probe = unsafe { &raw const (*self.probe.get()).probe };
-        // SAFETY: As above; the word is read whole.
-        let nested = unsafe { (&raw const (*probe).kp.nmissed).read_volatile() };
-        // SAFETY: As above.
-        let no_instance = unsafe { (&raw const (*probe).nmissed).read_volatile() };
-        if no_instance != 0 {
-            // Two CPUs may have counted at once. What came by now has got its
-            // instance, or has none, when the handlers have ended.
-            let came = self.calls.sum(CAME);
-            rcu::wait_for_handlers();
-            let missed = came.saturating_sub(self.calls.sum(TAKEN));
-            let missed = missed.max(u64::from(no_instance as u32));
-            self.missed.fetch_max(missed, Ordering::Relaxed);
-        }
-        self.missed
-            .load(Ordering::Relaxed)
-            .wrapping_add(nested as u64)
+        // SAFETY: The probe was initialised; the word is read whole.
+        let nested = unsafe { (&raw const (*self.probe.get()).probe.kp.nmissed).read_volatile() };
+        let none = self.none_missed.load(Ordering::Relaxed);
+        // What comes just now is counted too, so that 0 is no mistake.
+        let no_instance = match self.calls.sum(MISSED).wrapping_sub(none) {
+            0 => 0,
+            _ => self
+                .calls
+                .sum_between_handlers::<MISSED>()
+                .wrapping_sub(none),
+        };
+        no_instance.wrapping_add(nested as u64)
     }
 
     /// Returns how many calls are under way whose return will be seen.
@@ -367,6 +363,7 @@ unsafe extern "C" fn entered<H: Handler>(
 ) -> c_int {
     // SAFETY: Called for the probe of a registered `Kretprobe<H>`.
     let this = unsafe { owner::<H>(instance) };
+    this.calls.decrement_at::<MISSED>();
     this.calls.increment_at::<TAKEN>();
     // SAFETY: The C side passes live registers.
     let registers = unsafe { Registers::from_raw(regs) };
@@ -510,7 +507,7 @@ mod tests {
         }
     }
 
-    /// for_each_kernel_tracepoint(): called by nobody but modules, with what it calls.
+    /// for_each_kernel_tracepoint(): seldom called, and it calls what it is told.
     struct ForEachTracepoint;
 
     // SAFETY: void for_each_kernel_tracepoint(void (*fct)(struct tracepoint *tp,

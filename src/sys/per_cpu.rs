@@ -84,6 +84,21 @@ impl<const N: usize> PerCpuCounters<N> {
         };
     }
 
+    /// Takes one from counter `INDEX` on this CPU, as [`Self::increment_at`] adds.
+    #[inline(always)]
+    pub(crate) fn decrement_at<const INDEX: usize>(&self) {
+        const { assert!(INDEX < N) };
+        // SAFETY: As above.
+        unsafe {
+            asm!(
+                "dec qword ptr gs:[{} + {}]",
+                in(reg) self.base.as_ptr(),
+                const INDEX * size_of::<u64>(),
+                options(nostack)
+            )
+        };
+    }
+
     /// Returns the address of counter `INDEX`, relative to the per-CPU base: for C
     /// to add to, as long as these counters live.
     pub(super) fn address_of<const INDEX: usize>(&self) -> *mut u64 {
@@ -115,6 +130,13 @@ impl<const N: usize> PerCpuCounters<N> {
         sum
     }
 
+    /// Returns the sum of counter `INDEX` as it is when no handler that runs with
+    /// preemption off is halfway through. Sleeps.
+    pub(crate) fn sum_between_handlers<const INDEX: usize>(&self) -> u64 {
+        // SAFETY: Process context, and a counter of this allocation.
+        unsafe { bindings::trapscope_sum_between_handlers(self.address_of::<INDEX>()) }
+    }
+
     /// Sets every counter to zero.
     ///
     /// An increment that runs at the same time may undo it for its counter:
@@ -126,7 +148,7 @@ impl<const N: usize> PerCpuCounters<N> {
     }
 
     /// Sets counter `index` to zero, under the condition of [`Self::clear`].
-    pub(crate) fn clear_at(&self, index: usize) {
+    fn clear_at(&self, index: usize) {
         self.for_each_cpu(index, |counter| {
             // SAFETY: A live `u64` (type invariant).
             unsafe { counter.write_volatile(0) };
@@ -159,9 +181,12 @@ mod tests {
         counters.increment(1);
         counters.increment(1);
         counters.increment_at::<2>();
+        counters.increment_at::<2>();
+        counters.decrement_at::<2>();
         // Out of range: nothing happens.
         counters.increment(3);
         assert_eq!([0, 1, 2, 3].map(|index| counters.sum(index)), [0, 2, 1, 0]);
+        assert_eq!(counters.sum_between_handlers::<1>(), 2);
         counters.clear_at(1);
         assert_eq!([0, 1, 2].map(|index| counters.sum(index)), [0, 0, 1]);
         counters.clear();

@@ -121,18 +121,18 @@ static void event_probe_off(void)
 /* It reads what the event is about. That the kernel does not hold back: but it ends. */
 static void event_probe(void)
 {
+	static char readme[64 << 10];
 	struct counts before, after;
 
-	if (access(TRACING "dynamic_events", W_OK)) {
-		ktap_skip("no " TRACING "dynamic_events");
-		return;
-	}
-	at_end(event_probe_off);
-	if (file_write(TRACING "dynamic_events",
-		       "e:trapscope_test trapscope.kernel_fault text=+0($address):ustring")) {
+	if (!file_read(TRACING "README", readme, sizeof(readme)) ||
+	    !strstr(readme, "<attached-event>")) {
 		ktap_skip("this kernel has no event probes");
 		return;
 	}
+	at_end(event_probe_off);
+	ktap_need(file_write(TRACING "dynamic_events",
+			     "e:trapscope_test trapscope.kernel_fault text=+0($address):ustring") == 0,
+		  "add an event probe to " TRACING "dynamic_events");
 	read_counts(&before);
 	ktap_need(file_write(TRACING "events/eprobes/trapscope_test/enable", "1") == 0,
 		  "enable the event probe");

@@ -3,6 +3,7 @@
  * Thousands of tasks asleep inside handle_mm_fault() at once: all are seen, as
  * long as the module was loaded for as many, and those that are not are counted.
  */
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,7 +115,7 @@ static void read_missed(unsigned long *missed, unsigned long *unseen)
 
 /*
  * One call at a time, and one that sleeps: all others are missed, by all processors at
- * once. The kernel's own count of them is smaller then.
+ * once. The kernel's own count of them may be smaller then.
  */
 static void all_missed(void)
 {
@@ -122,6 +123,8 @@ static void all_missed(void)
 	char *own = area_new(MISSES, PROT_READ | PROT_WRITE);
 	unsigned long missed, unseen, detached;
 
+	ktap_need(madvise(own, MISSES * PAGE, MADV_NOHUGEPAGE) == 0 || errno == EINVAL,
+		  "MADV_NOHUGEPAGE");
 	load("maxactive=1");
 	take_the_room();
 	fault_on_each_cpu(own, cpus);
