@@ -16,6 +16,7 @@
 #include "sleepers.h"
 
 #define MIB	(1UL << 20)
+#define KPROBES	"/sys/kernel/debug/kprobes/"
 #define PAGES	16
 
 static char flood[MIB];
@@ -135,8 +136,8 @@ static void enable(void)
 	write_pages(area, PAGES);
 	ktap_check(write_bytes("enable", "0\n", 2) == 0, "0 to enable");
 	check_content("enable", "0\n");
-	ktap_need(file_read("/sys/kernel/debug/kprobes/list", probes,
-			    sizeof(probes)), "read kprobes/list");
+	ktap_need(file_read(KPROBES "list", probes, sizeof(probes)),
+		  "read " KPROBES "list");
 	ktap_check(!strstr(probes, "handle_mm_fault"),
 		   "there is a probe on handle_mm_fault still");
 	total = faults_total(COMPLETED);
@@ -147,8 +148,8 @@ static void enable(void)
 	ktap_check(write_bytes("enable", "1", 1) == 0, "1 to enable");
 	ktap_check(write_bytes("enable", "1\n", 2) == 0, "1 to enable again");
 	check_content("enable", "1\n");
-	ktap_need(file_read("/sys/kernel/debug/kprobes/list", probes,
-			    sizeof(probes)), "read kprobes/list");
+	ktap_need(file_read(KPROBES "list", probes, sizeof(probes)),
+		  "read " KPROBES "list");
 	ktap_check(strstr(probes, "handle_mm_fault") != NULL,
 		   "there is no probe on handle_mm_fault");
 	write_pages(area + 2 * PAGES * PAGE, PAGES);
@@ -160,6 +161,28 @@ static void enable(void)
 		   row.faults == PAGES,
 		   "the older row has %lu faults, not %d", row.faults, PAGES);
 	area_free(area, 3 * PAGES * PAGE);
+}
+
+/* Hooks that were attached while all kprobes were off work when these come on. */
+static void enable_unarmed(void)
+{
+	char *area = area_new(2 * PAGES, PROT_READ | PROT_WRITE);
+	unsigned long total;
+
+	ktap_need(write_bytes("enable", "0", 1) == 0, "0 to enable");
+	ktap_need(file_write(KPROBES "enabled", "0") == 0, "0 to " KPROBES "enabled");
+	ktap_check(write_bytes("enable", "1", 1) == 0, "1 to enable");
+	total = faults_total(COMPLETED);
+	write_pages(area, PAGES);
+	ktap_check(faults_total(COMPLETED) == total, "faults were counted");
+	ktap_need(file_write(KPROBES "enabled", "1") == 0, "1 to " KPROBES "enabled");
+	watch_start(area + PAGES * PAGE);
+	write_pages(area + PAGES * PAGE, PAGES);
+	watch_stop();
+	expect("anon-alloc:%d", PAGES);
+	ktap_check(status_value("missed") == 0, "%lu were missed",
+		   status_value("missed"));
+	area_free(area, 2 * PAGES * PAGE);
 }
 
 static bool add_faults(const struct row *row, void *data)
@@ -393,12 +416,14 @@ static const struct ktap_case cases[] = {
 	{ "filter: by pid, by name, by both", filter },
 	{ "filter: the file kernel has all", filter_spares_kernel },
 	{ "enable: 0 and 1", enable },
+	{ "enable: while all kprobes are off", enable_unarmed },
 	{ "reset: all counts", reset },
 	{ "reset: calls that were unfinished", unfinished },
 };
 
 static void put_back(void)
 {
+	file_write(KPROBES "enabled", "1");
 	file_write(TRAPSCOPE "/filter", "none");
 	file_write(TRAPSCOPE "/enable", "1");
 }
