@@ -385,25 +385,19 @@ static int read_here(void *data)
 }
 
 /*
- * The sum of a counter over all CPUs. Each is read by a task on it, so that no handler
- * which runs with preemption off is halfway through there. Sleeps.
+ * A counter of that CPU, read by a task on it: no handler that runs with preemption off
+ * is halfway through there. Sleeps.
  */
-u64 trapscope_sum_between_handlers(u64 __percpu *counter)
+u64 trapscope_read_between_handlers(u64 __percpu *counter, unsigned int cpu)
 {
-	unsigned int cpu;
-	u64 sum = 0;
+	struct reading reading = { .counter = counter };
 
 	cpus_read_lock();
-	for_each_possible_cpu(cpu) {
-		struct reading reading = { .counter = counter };
-
-		/* Nothing runs on one that is offline. */
-		if (smp_call_on_cpu(cpu, read_here, &reading, false))
-			reading.value = *per_cpu_ptr(counter, cpu);
-		sum += reading.value;
-	}
+	/* Nothing runs on one that is offline. */
+	if (smp_call_on_cpu(cpu, read_here, &reading, false))
+		reading.value = *per_cpu_ptr(counter, cpu);
 	cpus_read_unlock();
-	return sum;
+	return reading.value;
 }
 
 /* The possible CPU after @cpu, or -1; -1 begins. */

@@ -191,7 +191,7 @@ void trapscope_layout(struct trapscope_layout *out);
 void trapscope_pte_format(struct trapscope_pte_format *out);
 void __percpu *trapscope_alloc_percpu(size_t size);
 u64 *trapscope_per_cpu_u64(void __percpu *base, unsigned int cpu);
-u64 trapscope_sum_between_handlers(u64 __percpu *counter);
+u64 trapscope_read_between_handlers(u64 __percpu *counter, unsigned int cpu);
 int trapscope_next_cpu(int cpu);
 const char *trapscope_tracepoint_name(struct tracepoint *tp);
 void trapscope_tracepoint_sync(void);

@@ -7,10 +7,6 @@
 use crate::{
     bindings,
     sys::{
-        atomic::{
-            AtomicU64,
-            Ordering, //
-        },
         functions::{
             Function,
             Returns, //
@@ -207,7 +203,7 @@ pub(crate) trait Handler: Sync {
 }
 
 /// The calls of a probed function. They are never reset.
-type Calls = PerCpuCounters<4>;
+type Calls = PerCpuCounters<5>;
 
 /// Those that came and got no instance: one that comes is counted, and taken back
 /// when it gets one.
@@ -218,6 +214,9 @@ const TAKEN: usize = 1;
 const SKIPPED: usize = 2;
 /// Those that returned.
 const RETURNED: usize = 3;
+/// What [`MISSED`] was when the probe was attached: a few had come by the kernel's
+/// entry, and were taken back all the same.
+const NONE_MISSED: usize = 4;
 
 /// What lies in a kretprobe instance between entry and return.
 #[repr(C)]
@@ -231,13 +230,11 @@ struct Kept<H: Handler> {
 /// # Invariants
 ///
 /// `probe` is registered, its address is stable, and it counts in `calls`.
-/// `none_missed` is what [`MISSED`] was then: a few came by the kernel's entry.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Kretprobe<H: Handler> {
     #[pin]
     probe: Opaque<bindings::trapscope_kretprobe>,
     calls: Calls,
-    none_missed: AtomicU64,
     handler: H,
 }
 
@@ -258,7 +255,6 @@ impl<H: Handler> Kretprobe<H> {
         }
         try_pin_init!(&this in Self {
             calls: Calls::new()?,
-            none_missed: AtomicU64::new(0),
             probe <- Opaque::ffi_init(|slot: *mut bindings::trapscope_kretprobe| {
                 let probe = bindings::kretprobe {
                     kp: bindings::kprobe {
@@ -284,9 +280,7 @@ impl<H: Handler> Kretprobe<H> {
                 // before it goes.
                 to_result(unsafe { bindings::trapscope_register_kretprobe(probe) })?;
                 // SAFETY: All fields are initialised.
-                let (calls, none_missed) =
-                    unsafe { (&(*this.as_ptr()).calls, &(*this.as_ptr()).none_missed) };
-                none_missed.store(calls.sum_between_handlers::<MISSED>(), Ordering::Relaxed);
+                unsafe { &(*this.as_ptr()).calls }.mark::<MISSED, NONE_MISSED>();
             },
         })
     }
@@ -300,21 +294,15 @@ impl<H: Handler> Kretprobe<H> {
         u64::from(instances) * instance as u64 + places * u64::from(possible_cpus())
     }
 
-    /// Returns how many calls went unseen since registration: no instance was
-    /// free, or another probe was running on that CPU. Sleeps.
+    /// Returns how many calls went unseen since it was attached: no instance was
+    /// free, or another probe was running on that CPU. Sleeps until a task ran on
+    /// each CPU that missed any.
     pub(crate) fn missed(&self) -> u64 {
         // SAFETY: The probe was initialised; the word is read whole.
         let nested = unsafe { (&raw const (*self.probe.get()).probe.kp.nmissed).read_volatile() };
-        let none = self.none_missed.load(Ordering::Relaxed);
-        // What comes just now is counted too, so that 0 is no mistake.
-        let no_instance = match self.calls.sum(MISSED).wrapping_sub(none) {
-            0 => 0,
-            _ => self
-                .calls
-                .sum_between_handlers::<MISSED>()
-                .wrapping_sub(none),
-        };
-        no_instance.wrapping_add(nested as u64)
+        self.calls
+            .since_mark::<MISSED, NONE_MISSED>()
+            .wrapping_add(nested as u64)
     }
 
     /// Returns how many calls are under way whose return will be seen.
@@ -363,8 +351,7 @@ unsafe extern "C" fn entered<H: Handler>(
 ) -> c_int {
     // SAFETY: Called for the probe of a registered `Kretprobe<H>`.
     let this = unsafe { owner::<H>(instance) };
-    this.calls.decrement_at::<MISSED>();
-    this.calls.increment_at::<TAKEN>();
+    this.calls.move_one::<MISSED, TAKEN>();
     // SAFETY: The C side passes live registers.
     let registers = unsafe { Registers::from_raw(regs) };
     // SAFETY: They are those at the entry of the target.
@@ -419,6 +406,10 @@ unsafe extern "C" fn returned<H: Handler>(
 #[kunit_tests(trapscope_kretprobe)]
 mod tests {
     use super::*;
+    use crate::sys::atomic::{
+        AtomicU64,
+        Ordering, //
+    };
     use core::ptr::null_mut;
     use kernel::{
         ffi::c_void,
@@ -442,7 +433,7 @@ mod tests {
         unsafe fn exit<'a>(_registers: &'a Registers, (): ()) {}
     }
 
-    /// sprint_symbol(): exported, and called by nobody but the test.
+    /// sprint_symbol(): exported, and seldom called by others.
     struct SprintSymbol;
 
     // SAFETY: int sprint_symbol(char *buffer, unsigned long address)

@@ -84,16 +84,18 @@ impl<const N: usize> PerCpuCounters<N> {
         };
     }
 
-    /// Takes one from counter `INDEX` on this CPU, as [`Self::increment_at`] adds.
+    /// Takes one from counter `FROM` on this CPU, and adds it to counter `TO`.
     #[inline(always)]
-    pub(crate) fn decrement_at<const INDEX: usize>(&self) {
-        const { assert!(INDEX < N) };
+    pub(crate) fn move_one<const FROM: usize, const TO: usize>(&self) {
+        const { assert!(FROM < N && TO < N) };
         // SAFETY: As above.
         unsafe {
             asm!(
-                "dec qword ptr gs:[{} + {}]",
+                "dec qword ptr gs:[{0} + {1}]",
+                "inc qword ptr gs:[{0} + {2}]",
                 in(reg) self.base.as_ptr(),
-                const INDEX * size_of::<u64>(),
+                const FROM * size_of::<u64>(),
+                const TO * size_of::<u64>(),
                 options(nostack)
             )
         };
@@ -106,18 +108,62 @@ impl<const N: usize> PerCpuCounters<N> {
         self.base.as_ptr().cast::<u64>().wrapping_add(INDEX)
     }
 
+    /// Returns the address of counter `index`, which is in range, on a possible CPU.
+    fn address_on(&self, cpu: u32, index: usize) -> *mut u64 {
+        // SAFETY: `base` is a per-CPU allocation (type invariant).
+        let array = unsafe { bindings::trapscope_per_cpu_u64(self.base.as_ptr().cast(), cpu) };
+        array.wrapping_add(index)
+    }
+
     /// Calls `f` with the address of counter `index` on every possible CPU.
     fn for_each_cpu(&self, index: usize, mut f: impl FnMut(*mut u64)) {
         if index >= N {
             return;
         }
-        for number in cpus() {
-            // SAFETY: `base` is a per-CPU allocation (type invariant), and
-            // `number` a possible CPU.
-            let array =
-                unsafe { bindings::trapscope_per_cpu_u64(self.base.as_ptr().cast(), number) };
-            f(array.wrapping_add(index));
+        for cpu in cpus() {
+            f(self.address_on(cpu, index));
         }
+    }
+
+    /// Returns counter `INDEX` of a CPU as it is when no handler that runs with
+    /// preemption off is halfway through there. Sleeps until a task ran on it.
+    fn between_handlers<const INDEX: usize>(&self, cpu: u32) -> u64 {
+        // SAFETY: Process context, a counter of this allocation, a possible CPU.
+        unsafe { bindings::trapscope_read_between_handlers(self.address_of::<INDEX>(), cpu) }
+    }
+
+    /// Keeps in counter `MARK` what counter `INDEX` is between handlers. Sleeps until
+    /// a task ran on each CPU; only one caller at a time.
+    pub(crate) fn mark<const INDEX: usize, const MARK: usize>(&self) {
+        const { assert!(INDEX < N && MARK < N) };
+        for cpu in cpus() {
+            let now = self.between_handlers::<INDEX>(cpu);
+            // SAFETY: A live `u64` (type invariant), written by nobody else.
+            unsafe { self.address_on(cpu, MARK).write_volatile(now) };
+        }
+    }
+
+    /// Returns what was added to counter `INDEX` since [`Self::mark`], between
+    /// handlers. Sleeps until a task ran on each CPU where that is not nothing.
+    ///
+    /// Between handlers the counter must not go back.
+    pub(crate) fn since_mark<const INDEX: usize, const MARK: usize>(&self) -> u64 {
+        const { assert!(INDEX < N && MARK < N) };
+        let mut sum = 0u64;
+        for cpu in cpus() {
+            // SAFETY: Live `u64`s (type invariant); whole words do not tear.
+            let (mark, now) = unsafe {
+                (
+                    self.address_on(cpu, MARK).read_volatile(),
+                    self.address_on(cpu, INDEX).read_volatile(),
+                )
+            };
+            if now != mark {
+                let now = self.between_handlers::<INDEX>(cpu);
+                sum = sum.wrapping_add(now.wrapping_sub(mark));
+            }
+        }
+        sum
     }
 
     /// Returns the sum of counter `index` over all CPUs.
@@ -128,13 +174,6 @@ impl<const N: usize> PerCpuCounters<N> {
             sum = sum.wrapping_add(unsafe { counter.read_volatile() });
         });
         sum
-    }
-
-    /// Returns the sum of counter `INDEX` as it is when no handler that runs with
-    /// preemption off is halfway through. Sleeps.
-    pub(crate) fn sum_between_handlers<const INDEX: usize>(&self) -> u64 {
-        // SAFETY: Process context, and a counter of this allocation.
-        unsafe { bindings::trapscope_sum_between_handlers(self.address_of::<INDEX>()) }
     }
 
     /// Sets every counter to zero.
@@ -181,16 +220,29 @@ mod tests {
         counters.increment(1);
         counters.increment(1);
         counters.increment_at::<2>();
-        counters.increment_at::<2>();
-        counters.decrement_at::<2>();
         // Out of range: nothing happens.
         counters.increment(3);
         assert_eq!([0, 1, 2, 3].map(|index| counters.sum(index)), [0, 2, 1, 0]);
-        assert_eq!(counters.sum_between_handlers::<1>(), 2);
         counters.clear_at(1);
         assert_eq!([0, 1, 2].map(|index| counters.sum(index)), [0, 0, 1]);
         counters.clear();
         assert_eq!(counters.sum(2), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_added_since_the_mark() -> Result {
+        let counters = PerCpuCounters::<3>::new()?;
+        counters.increment_at::<1>();
+        counters.move_one::<0, 1>();
+        assert_eq!((counters.sum(0), counters.sum(1)), (u64::MAX, 2));
+        counters.mark::<0, 2>();
+        assert_eq!(counters.since_mark::<0, 2>(), 0);
+        counters.increment_at::<0>();
+        counters.increment_at::<0>();
+        counters.increment_at::<0>();
+        counters.move_one::<0, 1>();
+        assert_eq!((counters.since_mark::<0, 2>(), counters.sum(1)), (2, 3));
         Ok(())
     }
 }

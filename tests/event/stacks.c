@@ -15,6 +15,7 @@
 
 #define COUNT	64
 #define STACK	16
+#define PROBE	"e:trapscope_test trapscope.kernel_fault"
 
 /* The top of a stack, and its outermost frame: a page that is not there. */
 static char *absent;
@@ -121,18 +122,17 @@ static void event_probe_off(void)
 /* It reads what the event is about. That the kernel does not hold back: but it ends. */
 static void event_probe(void)
 {
-	static char readme[64 << 10];
 	struct counts before, after;
 
-	if (!file_read(TRACING "README", readme, sizeof(readme)) ||
-	    !strstr(readme, "<attached-event>")) {
+	at_end(event_probe_off);
+	if (file_write(TRACING "dynamic_events", PROBE)) {
 		ktap_skip("this kernel has no event probes");
 		return;
 	}
-	at_end(event_probe_off);
+	event_probe_off();
 	ktap_need(file_write(TRACING "dynamic_events",
-			     "e:trapscope_test trapscope.kernel_fault text=+0($address):ustring") == 0,
-		  "add an event probe to " TRACING "dynamic_events");
+			     PROBE " text=+0($address):ustring") == 0,
+		  "add an event probe that reads the address");
 	read_counts(&before);
 	ktap_need(file_write(TRACING "events/eprobes/trapscope_test/enable", "1") == 0,
 		  "enable the event probe");

@@ -135,6 +135,17 @@ void never_quiet(void)
 	ktap_need(false, "the machine is never quiet: end what runs beside this");
 }
 
+void check_nothing_in_flight(void)
+{
+	unsigned long count = status_value("in_flight");
+
+	for (int i = 0; i < BOOK_TRIES && count; i++) {
+		usleep(10000);
+		count = status_value("in_flight");
+	}
+	ktap_check(count == 0, "%lu calls are under way", count);
+}
+
 void book_read(struct book *book)
 {
 	for (int i = 0; i < BOOK_TRIES; i++) {

@@ -126,6 +126,9 @@ unsigned long kernel_faults(const char *kind, const char *name, bool user);
 /* An item of the file status. */
 unsigned long status_value(const char *item);
 
+/* Check of the running case: others may be in a call, but not for ever. */
+void check_nothing_in_flight(void);
+
 /*
  * The total of the module and the kernel's pgfault at one moment: both are
  * read again until no fault came between.
