@@ -108,9 +108,10 @@ impl<const N: usize> PerCpuCounters<N> {
         self.base.as_ptr().cast::<u64>().wrapping_add(INDEX)
     }
 
-    /// Returns the address of counter `index`, which is in range, on a possible CPU.
+    /// Returns the address of counter `index`, which is in range, on one of [`cpus`].
     fn address_on(&self, cpu: u32, index: usize) -> *mut u64 {
-        // SAFETY: `base` is a per-CPU allocation (type invariant).
+        // SAFETY: `base` is a per-CPU allocation (type invariant), and all callers
+        // have a possible CPU.
         let array = unsafe { bindings::trapscope_per_cpu_u64(self.base.as_ptr().cast(), cpu) };
         array.wrapping_add(index)
     }
@@ -125,10 +126,11 @@ impl<const N: usize> PerCpuCounters<N> {
         }
     }
 
-    /// Returns counter `INDEX` of a CPU as it is when no handler that runs with
-    /// preemption off is halfway through there. Sleeps until a task ran on it.
+    /// Returns counter `INDEX` of one of [`cpus`] as it is when no handler that runs
+    /// with preemption off is halfway through there. Sleeps until a task ran on it.
     fn between_handlers<const INDEX: usize>(&self, cpu: u32) -> u64 {
-        // SAFETY: Process context, a counter of this allocation, a possible CPU.
+        // SAFETY: Process context, a counter of this allocation; all callers have a
+        // possible CPU.
         unsafe { bindings::trapscope_read_between_handlers(self.address_of::<INDEX>(), cpu) }
     }
 
