@@ -157,7 +157,6 @@ static void make_memory_short(void)
 	snprintf(text, sizeof(text), "%lu", strtoul(text, NULL, 10) / 8 * 7);
 	ktap_need(file_write(CGROUP "/memory.high", text) == 0,
 		  "%s to memory.high", text);
-	ktap_diag("%ld processors", sysconf(_SC_NPROCESSORS_ONLN));
 	ktap_diag("memory.high is %s", text);
 }
 
@@ -176,20 +175,22 @@ static unsigned long times_high(void)
 static void run(void)
 {
 	unsigned long tasks = tasks_started(), others = tasks_now(), there, most = 0, start;
-	bool is_short = false;
+	unsigned long short_at = wanted / 2;
 	int status;
 	pid_t pid;
 
 	ktap_diag("SOAK_SEED=%lu SOAK_FAULTS=%lu does the same again", seed,
 		  wanted);
+	ktap_diag("%ld processors", sysconf(_SC_NPROCESSORS_ONLN));
 	ksm_copied = vmstat("cow_ksm");
 	ledger_read(&before);
 	start = before.pgfault;
 	storm_seed(seed);
 	for (unsigned long said = 0, faults; (faults = vmstat("pgfault") - start) < wanted;) {
-		if (!is_short && faults > wanted / 2) {
+		/* Again, if the workers happen to want no more than that from then on. */
+		if (faults > short_at && !times_high()) {
 			make_memory_short();
-			is_short = true;
+			short_at = faults + wanted / 16;
 		}
 		if (faults / PROGRESS > said) {
 			said = faults / PROGRESS;
