@@ -139,7 +139,7 @@ void check_nothing_in_flight(void)
 {
 	unsigned long count = status_value("in_flight");
 
-	for (int i = 0; i < BOOK_TRIES && count; i++) {
+	for (int i = 0; i < 100 && count; i++) {
 		usleep(10000);
 		count = status_value("in_flight");
 	}
