@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Reads what tests/upstream/guest.sh prints. For each test, and each case that it reports
 # by TAP, a line of "test", the test, the case and its result, with tabs between; for each
-# of the books the same with "books".
+# of the books the same with "books". The programs of x86 have marks of their own instead
+# of TAP: for each kind of these how many there were.
 
 BEGIN {
 	OFS = "\t"
@@ -28,8 +29,9 @@ function add(kind, text,	result, name, times) {
 	sub(/^# *SKIP */, "", name)
 	sub(/ *# .*/, "", name)
 	gsub(/\t/, " ", name)
-	# What the tests print of addresses, times and process numbers is none of their name.
+	# What the tests print of addresses, and of how often two threads met, is none of their name.
 	gsub(/0x[0-9a-f]+/, "0x", name)
+	sub(/ [0-9]+ \([0-9.]+%\), extra thread faults .*/, "", name)
 	if (kind == "test" && program != "" && name != program)
 		name = program ": " name
 	times = ++seen[test, kind, name]
@@ -38,7 +40,7 @@ function add(kind, text,	result, name, times) {
 
 { sub(/\r$/, "") }
 
-/^@test / { test = $2; program = ""; next }
+/^@test / { test = $2; program = ""; split("", marks); next }
 
 /^@books / {
 	sub(/^@books /, "")
@@ -52,7 +54,10 @@ function add(kind, text,	result, name, times) {
 }
 
 /^@end / {
-	print "test", test, "status", $2 in ending ? ending[$2] : "failed"
+	for (mark in marks)
+		print "test", test, "lines of " mark, marks[mark]
+	# By which signal tells more than that it failed.
+	print "test", test, "status", $2 in ending ? ending[$2] : $2 == 1 ? "failed" : "failed with " $2
 	test = ""
 	next
 }
@@ -65,5 +70,7 @@ test != "" {
 		sub(/^(bash )?\.\//, "", program)
 	} else if (/^(not )?ok [0-9]/) {
 		add("test", $0)
+	} else if (test ~ /^x86\// && match($0, /^\[(OK|FAIL|WARN|SKIP)\]/)) {
+		marks[substr($0, 1, RLENGTH)]++
 	}
 }
