@@ -64,11 +64,8 @@ impl Control {
     /// Sets all counts to zero. Sleeps.
     pub(crate) fn reset(&self) {
         let hooks = self.hooks.lock();
-        self.accounts.reset();
-        let missed = hooks.as_ref().map_or(0, Hooks::missed);
         self.accounts
-            .missed_before
-            .store(0u64.wrapping_sub(missed), Ordering::Relaxed);
+            .reset(|| hooks.as_ref().map_or(0, Hooks::missed));
     }
 
     /// Changes whose faults count. Sleeps.

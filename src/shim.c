@@ -822,6 +822,11 @@ int trapscope_register_kretprobe(struct trapscope_kretprobe *probe)
 void trapscope_unregister_kretprobe(struct trapscope_kretprobe *probe)
 {
 	disarm(&probe->probe.kp);
+	/*
+	 * unregister_kretprobe() takes the instances away before it waits. Who has found the
+	 * probe enabled gets one still: none of them is missed.
+	 */
+	synchronize_rcu();
 	unregister_kretprobe(&probe->probe);
 }
 

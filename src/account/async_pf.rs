@@ -178,12 +178,12 @@ impl AsyncPf {
     /// Returns how many tasks wait, of those whose end will be seen.
     ///
     /// The ends are read first: of a wait between the two readings only the
-    /// begin counts.
+    /// begin counts. 0 if the hooks went in between.
     pub(crate) fn waiting(&self) -> u64 {
         let ended = self.raw_ended();
         self.raw(Count::NotPresent)
             .wrapping_sub(ended)
-            .wrapping_sub(self.abandoned.load(Ordering::Relaxed))
+            .saturating_sub(self.abandoned.load(Ordering::Relaxed))
     }
 
     /// Returns how many waits were under way when the hooks were detached.

@@ -127,8 +127,9 @@ impl Accounts {
     /// Sets all counts to zero. Sleeps; the caller keeps other resets out.
     ///
     /// What ends while this runs belongs to the time before: no count is left
-    /// in one table that is gone from another.
-    pub(crate) fn reset(&self) {
+    /// in one table that is gone from another. So does what `missed` returns, the
+    /// calls that the hooks have missed so far.
+    pub(crate) fn reset(&self, missed: impl FnOnce() -> u64) {
         self.gate.fetch_or(PAUSED, Ordering::Relaxed);
         rcu::wait_for_handlers();
         self.totals.clear();
@@ -137,6 +138,8 @@ impl Accounts {
         self.links.forget_dropped();
         self.unfinished.store(0, Ordering::Relaxed);
         self.async_pf.clear();
+        self.missed_before
+            .store(0u64.wrapping_sub(missed()), Ordering::Relaxed);
         self.gate.fetch_and(!PAUSED, Ordering::Release);
     }
 

@@ -54,6 +54,11 @@ fn last_call(accounts: &Accounts, call: &BadArea) -> Option<Message> {
     Some(message)
 }
 
+/// Forgets that, while nothing is counted: it is for no later fault.
+fn forget_last_call(accounts: &Accounts) {
+    accounts.links.take(TaskId::current());
+}
+
 /// Tells whether [`Vsyscall`] has had a fault.
 fn legacy_call(call: &BadArea) -> bool {
     cfg!(CONFIG_X86_VSYSCALL_EMULATION)
@@ -103,6 +108,9 @@ impl kprobe::Handler for NoVma {
     fn entered(&self, entry: NosemaphoreEntry) {
         let call = entry.fault;
         if self.accounts.paused() {
+            if entry.interrupts_on {
+                forget_last_call(&self.accounts);
+            }
             return;
         }
         if region::is_kernel_address(call.address, self.task_size_max) {
@@ -137,9 +145,11 @@ impl kprobe::Handler for NoAccess {
     type Target = BadAreaAccessError;
 
     fn entered(&self, call: BadArea) {
-        if !self.0.paused() {
-            last_call(&self.0, &call);
-            refused(&self.0, Event::BadArea(Reason::Access), &call);
+        if self.0.paused() {
+            forget_last_call(&self.0);
+            return;
         }
+        last_call(&self.0, &call);
+        refused(&self.0, Event::BadArea(Reason::Access), &call);
     }
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,15 +21,19 @@
 #include "files.h"
 #include "ledger.h"
 #include "module.h"
+#include "others.h"
 #include "sleepers.h"
 #include "storm.h"
 
 #define WORKERS		6
 #define SLEEPERS	64
 #define READINGS	1000
+#define DETACHINGS	100
 #define PROGRESS	100
 /* Of rmmod under a reader: one in twenty works. */
 #define MOST_TRIES	100000
+/* A worker makes thousands in a second. */
+#define FAULTS_A_ROUND	100
 #define ON_CPU1		4096
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
 
@@ -55,11 +60,38 @@ static void end_workers(void)
 	memset(workers, 0, sizeof(workers));
 }
 
+/* One for each processor stays there, so that all of them have faults all the time. */
+static void spread_workers(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	for (long i = 0; i < WORKERS && i < processors; i++) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(i, &set);
+		ktap_need(sched_setaffinity(workers[i], sizeof(set), &set) == 0,
+			  "have a worker on CPU %ld", i);
+	}
+}
+
+/* By itself none of them comes to its end. */
+static void check_workers(void)
+{
+	for (size_t i = 0; i < WORKERS; i++) {
+		int status = 0;
+
+		ktap_check(waitpid(workers[i], &status, WNOHANG) == 0,
+			   "worker %zu ended, with status 0x%x", i, status);
+	}
+}
+
 static void put_back(void)
 {
 	end_workers();
 	file_write(CPU1, "1");
 	file_write(EVENTS "fault/enable", "0");
+	file_write(EVENTS "kernel_fault/enable", "0");
 	if (!module_loaded())
 		module_insert("");
 	file_write(TRAPSCOPE "/enable", "1");
@@ -78,8 +110,10 @@ static void set(const char *file, const char *value)
 static void rounds(void)
 {
 	unsigned long count = wanted_number("SURVIVE_ROUNDS", 25);
+	unsigned long faults = vmstat("pgfault");
 
 	start_workers();
+	spread_workers();
 	for (unsigned long round = 0; round < count; round++) {
 		static const char *const parameters[] = {
 			"", "rows=64", "maxactive=1", "rows=64 maxactive=8",
@@ -101,10 +135,13 @@ static void rounds(void)
 		usleep(storm_below(2000));
 		module_load(parameters[storm_below(ARRAY_SIZE(parameters))]);
 	}
+	check_workers();
 	end_workers();
+	faults = vmstat("pgfault") - faults;
 	module_unload();
 	module_load("");
-	ktap_diag("%lu rounds", count);
+	ktap_diag("%lu rounds, %lu faults", count, faults);
+	ktap_check(faults >= count * FAULTS_A_ROUND, "only %lu faults", faults);
 	check_counts();
 }
 
@@ -112,6 +149,7 @@ static void rounds(void)
 static void none_missed(void)
 {
 	start_workers();
+	spread_workers();
 	for (int i = 0; i < READINGS; i++) {
 		unsigned long missed = status_value("missed");
 
@@ -121,7 +159,30 @@ static void none_missed(void)
 			set("enable", "1");
 		}
 	}
+	check_workers();
 	end_workers();
+}
+
+/*
+ * Nor is anything missed by hooks that go. Where somebody else has a kprobe, the function
+ * stays as it is then, and the kernel goes on to call who is there.
+ */
+static void none_missed_at_the_end(void)
+{
+	unsigned long missed = 0;
+
+	others[KPROBE].start(&others[KPROBE]);
+	start_workers();
+	spread_workers();
+	for (int i = 0; i < DETACHINGS && !missed; i++) {
+		set("enable", "0");
+		missed = status_value("missed");
+		set("enable", "1");
+		ktap_check(missed == 0, "missed is %lu, detached %d times", missed, i + 1);
+	}
+	check_workers();
+	end_workers();
+	others[KPROBE].stop(&others[KPROBE]);
 }
 
 /* ---- tasks asleep in handle_mm_fault() ---- */
@@ -147,23 +208,25 @@ static void unload_under_sleepers(void)
 
 /* ---- files that are in use ---- */
 
-static int open_file(const char *name)
+static int open_file(const struct module_file *file, bool half_read)
 {
+	int flags = file->writable && !half_read ? O_RDWR : O_RDONLY;
 	char path[128];
 	int fd;
 
-	snprintf(path, sizeof(path), TRAPSCOPE "/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), TRAPSCOPE "/%s", file->name);
+	fd = open(path, flags | O_CLOEXEC);
 	ktap_need(fd >= 0, "open %s", path);
 	return fd;
 }
 
+/* Half read, or open for all that can be done with it. */
 static void unload_under_file(bool half_read)
 {
 	char piece[64];
 
 	for (size_t i = 0; i < FILE_COUNT; i++) {
-		int fd = open_file(module_files[i].name);
+		int fd = open_file(&module_files[i], half_read);
 		int error;
 
 		if (half_read)
@@ -200,7 +263,7 @@ static void unload_under_asleep_read(void)
 
 	for (size_t i = 0; i < FILE_COUNT; i++) {
 		const char *name = module_files[i].name;
-		int fd = open_file(name), error;
+		int fd = open_file(&module_files[i], true), error;
 		char path[128];
 		ssize_t got;
 
@@ -234,30 +297,34 @@ static void read_for_ever(const char *name)
 		file_read(path, text, sizeof(text));
 }
 
-/* rmmod works between two reads, sooner or later. */
+/* Sooner or later rmmod comes upon a read, and is refused, and between two, and works. */
 static void unload_under_readers(void)
 {
 	unsigned long refused = 0;
 
 	for (size_t i = 0; i < FILE_COUNT; i++) {
+		unsigned long before = refused, tries = 0;
 		pid_t reader = fork();
 		int error;
 
 		ktap_need(reader >= 0, "fork");
 		if (reader == 0)
 			read_for_ever(module_files[i].name);
-		usleep(20000);
-		for (int tries = 0; (error = module_remove()); tries++) {
-			if (!ktap_check(error == EAGAIN && tries < MOST_TRIES,
-					"rmmod under a reader of %s: %s",
-					module_files[i].name, strerror(error)))
+		while ((error = module_remove()) || refused == before) {
+			if (!ktap_check((!error || error == EAGAIN) && tries++ < MOST_TRIES,
+					"rmmod under a reader of %s: %s, %lu times refused",
+					module_files[i].name, strerror(error),
+					refused - before))
 				break;
-			refused++;
+			if (error)
+				refused++;
+			else
+				module_load("");
 			usleep(100);
 		}
 		/* First: without the module the program ends, and waits for its children. */
 		child_end(reader);
-		if (!error)
+		if (!module_loaded())
 			module_load("");
 	}
 	ktap_diag("rmmod was refused %lu times before it worked for each", refused);
@@ -280,6 +347,12 @@ static void switch_cpu1(bool on)
 		  on ? "on" : "off");
 }
 
+static void events_set(bool on)
+{
+	event_set("fault", "enable", on ? "1" : "0");
+	event_set("kernel_fault", "enable", on ? "1" : "0");
+}
+
 /* With the events off and on. */
 static void processors(void)
 {
@@ -291,7 +364,7 @@ static void processors(void)
 	ledger_read(&before);
 	start_workers();
 	for (unsigned long i = 0; i < count; i++) {
-		event_set("fault", "enable", i % 2 ? "1" : "0");
+		events_set(i % 2);
 		usleep(20000);
 		switch_cpu1(false);
 		usleep(20000);
@@ -299,7 +372,8 @@ static void processors(void)
 		if (i % PROGRESS == PROGRESS - 1)
 			ktap_diag("%lu times of %lu so far", i + 1, count);
 	}
-	event_set("fault", "enable", "0");
+	events_set(false);
+	check_workers();
 	end_workers();
 	ledger_read(&after);
 	ktap_diag("CPU 1 went and came %lu times", count);
@@ -337,6 +411,7 @@ static void module_without_cpu1(void)
 	switch_cpu1(true);
 	fault_on_cpu1();
 	switch_cpu1(false);
+	check_workers();
 	end_workers();
 	ledger_read(&after);
 	ledger_check_all(&before, &after);
@@ -353,6 +428,7 @@ static void module_without_cpu1(void)
 static const struct ktap_case cases[] = {
 	{ "rounds of insmod, enable, disable, reset, rmmod in a storm", rounds },
 	{ "missed is 0 in a storm, and when the hooks come again", none_missed },
+	{ "missed is 0 when the hooks go, another kprobe there", none_missed_at_the_end },
 	{ "rmmod with tasks asleep in handle_mm_fault()", unload_under_sleepers },
 	{ "rmmod with each file open", unload_under_open },
 	{ "rmmod with each file half read", unload_half_way },
@@ -365,6 +441,7 @@ static const struct ktap_case cases[] = {
 int main(void)
 {
 	module_needed();
+	others_needed();
 	storm_seed(1);
 	knob_set("/proc/sys/kernel/modprobe", "");
 	ktap_need(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "become a subreaper");
