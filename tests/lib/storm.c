@@ -53,6 +53,36 @@ size_t storm_below(size_t n)
 	return (state * 0x2545f4914f6cdd1dULL >> 33) % n;
 }
 
+const char *const storm_deeds[STORM_DEEDS] = {
+	[STORM_EXEC] = "a program that was executed to its end",
+	[STORM_MUNMAP] = "munmap() in the middle of a mapping",
+	[STORM_MREMAP] = "mremap()",
+	[STORM_MPROTECT] = "mprotect()",
+	[STORM_HEAP] = "a heap that grew",
+	[STORM_WRITEV] = "process_vm_writev()",
+	[STORM_POPULATE] = "MADV_POPULATE_WRITE",
+	[STORM_ANSWERED] = "an answer by userfaultfd",
+	[STORM_KILLED] = "SIGKILL in the middle of a fault",
+};
+
+/* Shared with all workers; none until somebody asks. */
+static unsigned long *deeds;
+
+unsigned long storm_done(enum storm_deed deed)
+{
+	if (!deeds)
+		deeds = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ktap_need(deeds != MAP_FAILED, "mmap");
+	return __atomic_load_n(&deeds[deed], __ATOMIC_RELAXED);
+}
+
+static void done(enum storm_deed deed, bool is_done)
+{
+	if (deeds && is_done)
+		__atomic_fetch_add(&deeds[deed], 1, __ATOMIC_RELAXED);
+}
+
 static void leave(int sig)
 {
 	if (!way_out) {
@@ -119,10 +149,14 @@ static pid_t child(void)
 	return pid;
 }
 
-static void end_child(pid_t pid)
+/* Its status: it may have ended before. */
+static int end_child(pid_t pid)
 {
+	int status = -1;
+
 	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	waitpid(pid, &status, 0);
+	return status;
 }
 
 /* mmap, mprotect, mremap, madvise, munmap of parts. */
@@ -142,15 +176,16 @@ static void mappings(void)
 	mprotect(area + storm_below(half) * PAGE, half * PAGE,
 		 prots[storm_below(ARRAY_SIZE(prots))]);
 	poke_some(area, pages);
-	mprotect(area, pages * PAGE, PROT_READ | PROT_WRITE);
+	done(STORM_MPROTECT, mprotect(area, pages * PAGE, PROT_READ | PROT_WRITE) == 0);
 	madvise(area + storm_below(half) * PAGE, half * PAGE, MADV_DONTNEED);
 	moved = mremap(area, pages * PAGE, 2 * pages * PAGE, MREMAP_MAYMOVE);
+	done(STORM_MREMAP, moved != MAP_FAILED);
 	if (moved == MAP_FAILED)
 		moved = area;
 	else
 		pages *= 2;
 	poke_some(moved, pages);
-	munmap(moved + half * PAGE, 2 * PAGE);
+	done(STORM_MUNMAP, munmap(moved + half * PAGE, 2 * PAGE) == 0);
 	poke_some(moved, pages);
 	munmap(moved, pages * PAGE);
 }
@@ -195,7 +230,7 @@ static void family(void)
 		poke_some(area, PAGES);
 		switch (storm_below(4)) {
 		case 0:
-			_exit(0);
+			_exit(1);
 		case 1:
 			execl("/bin/true", "true", NULL);
 			_exit(1);
@@ -208,7 +243,8 @@ static void family(void)
 	}
 	poke_some(area, PAGES);
 	usleep(storm_below(4 * MS));
-	end_child(pid);
+	/* None but a program ends with 0. */
+	done(STORM_EXEC, end_child(pid) == 0);
 	poke_some(area, PAGES);
 	munmap(area, PAGES * PAGE);
 }
@@ -245,6 +281,7 @@ static void heap(void)
 	if (start == (char *)-1)
 		return;
 	poke_some(start, pages - 1);
+	done(STORM_HEAP, true);
 	sbrk(-(long)(pages * PAGE));
 }
 
@@ -360,13 +397,14 @@ static void remote(void)
 		struct iovec there = { area + i * PAGE, 64 };
 
 		if (storm_below(2))
-			process_vm_writev(pid, &here, 1, &there, 1, 0);
+			done(STORM_WRITEV, process_vm_writev(pid, &here, 1, &there,
+							     1, 0) == 64);
 		else
 			process_vm_readv(pid, &here, 1, &there, 1, 0);
 	}
 	end_child(pid);
 	madvise(area, PAGES * PAGE, MADV_DONTNEED);
-	madvise(area, PAGES * PAGE, MADV_POPULATE_WRITE);
+	done(STORM_POPULATE, madvise(area, PAGES * PAGE, MADV_POPULATE_WRITE) == 0);
 	munmap(area, PAGES * PAGE);
 }
 
@@ -511,7 +549,7 @@ static void *serve(void *data)
 		if (storm_below(8) == 0)
 			usleep(storm_below(MS));
 		copy.dst = msg.arg.pagefault.address & ~(PAGE - 1);
-		ioctl(thread->fd, UFFDIO_COPY, &copy);
+		done(STORM_ANSWERED, ioctl(thread->fd, UFFDIO_COPY, &copy) == 0);
 	}
 }
 
@@ -557,6 +595,7 @@ static void userfault(void)
 {
 	bool served = storm_below(2);
 	pid_t pid = child();
+	int status = 0;
 
 	if (pid == 0) {
 		if (served)
@@ -569,7 +608,8 @@ static void userfault(void)
 		usleep(storm_below(30 * MS));
 		kill(pid, SIGKILL);
 	}
-	waitpid(pid, NULL, 0);
+	waitpid(pid, &status, 0);
+	done(STORM_KILLED, !served && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 static void (*const actions[])(void) = {

@@ -181,8 +181,10 @@ static void run(void)
 
 	ktap_diag("SOAK_SEED=%lu SOAK_FAULTS=%lu does the same again", seed,
 		  wanted);
-	ktap_diag("%ld processors", sysconf(_SC_NPROCESSORS_ONLN));
+	ktap_check(sysconf(_SC_NPROCESSORS_ONLN) >= 2, "one processor only: SMP=2 has two");
 	ksm_copied = vmstat("cow_ksm");
+	/* From here on. */
+	storm_done(0);
 	ledger_read(&before);
 	start = before.pgfault;
 	storm_seed(seed);
@@ -244,6 +246,32 @@ static void run(void)
 		   "only %lu faults", after.pgfault - before.pgfault);
 }
 
+static void all_deeds(void)
+{
+	for (size_t i = 0; i < STORM_DEEDS; i++)
+		ktap_check(storm_done(i) > 0, "not once: %s", storm_deeds[i]);
+}
+
+/* Not only calls of handle_mm_fault(): the others tell which row is the right one. */
+static void nothing_lost(void)
+{
+	FILE *file = fopen(TRAPSCOPE "/status", "r");
+	unsigned long missed, hooks = 0;
+	char line[256], hook[128];
+
+	ktap_need(file != NULL, "open " TRAPSCOPE "/status");
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "hook:%127s attached %*s missed=%lu", hook, &missed) != 2)
+			continue;
+		hooks++;
+		ktap_check(missed == 0, "%s missed %lu calls", hook, missed);
+	}
+	fclose(file);
+	ktap_check(hooks > 0, "no hook is attached");
+	ktap_check(status_value("retry_links_dropped") == 0,
+		   "%lu links of retries were dropped", status_value("retry_links_dropped"));
+}
+
 /* What the load is there for; the rest needs two nodes, a device, bad memory. */
 static const char *const classes[] = {
 	"anon-zero", "anon-alloc", "anon-huge", "file-read", "file-write",
@@ -279,6 +307,8 @@ LEDGER_COMPARISONS
 static const struct ktap_case cases[] = {
 	{ "the storm", run },
 	{ "the storm had every class that it is made for", all_classes },
+	{ "the storm did all that it is made of", all_deeds },
+	{ "no hook missed a call, no link of a retry was dropped", nothing_lost },
 	LEDGER_CASES,
 };
 

@@ -19,6 +19,7 @@
 
 #define WORKERS		8
 #define PAGES		16
+#define AT_A_TIME	8
 #define MAPPINGS	65530UL
 
 static struct ledger before, after;
@@ -31,15 +32,20 @@ static void reload(const char *parameters)
 
 static void full_table(void)
 {
+	pid_t workers[WORKERS];
+	int status;
+
 	reload("rows=64");
 	ledger_read(&before);
 	for (size_t i = 0; i < WORKERS; i++) {
-		pid_t pid = fork();
-
-		ktap_need(pid >= 0, "fork");
-		if (pid == 0)
+		workers[i] = fork();
+		ktap_need(workers[i] >= 0, "fork");
+		if (workers[i] == 0)
 			storm_worker(i, 20);
 	}
+	for (size_t i = 0; i < WORKERS; i++)
+		ktap_check(waitpid(workers[i], &status, 0) == workers[i] && status == 0,
+			   "worker %zu ended with status 0x%x", i, status);
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
 	ledger_read(&after);
@@ -111,36 +117,54 @@ static void many_mappings(void)
 	reload("");
 }
 
-/* Each has rows of its own, and a pid, which come round again. */
+/* Whether the file has a process of that number. */
+static bool in_processes(pid_t pid)
+{
+	FILE *file = fopen(TRAPSCOPE "/processes", "r");
+	char line[1024];
+	bool found = false;
+	int number;
+
+	ktap_need(file != NULL, "open " TRAPSCOPE "/processes");
+	while (fgets(line, sizeof(line), file))
+		found |= sscanf(line, "%d", &number) == 1 && number == pid;
+	fclose(file);
+	return found;
+}
+
+/* Of as many as there are at a time; their pids come round again. */
 static void many_processes(void)
 {
 	unsigned long count = wanted_number("SURVIVE_PROCESSES", 1000);
 	char *area = area_new(PAGES, PROT_READ | PROT_WRITE);
-	static char text[4096];
+	pid_t last[AT_A_TIME];
+	struct row row;
 	int status;
 
 	write_pages(area, PAGES);
 	ledger_read(&before);
-	for (unsigned long i = 0; i < count; i++) {
-		pid_t pid = fork();
-
-		ktap_need(pid >= 0, "fork");
-		if (pid == 0) {
-			touch_write(area + i % PAGES * PAGE);
-			_exit(0);
+	for (unsigned long i = 0; i < count; i += AT_A_TIME) {
+		for (size_t n = 0; n < AT_A_TIME; n++) {
+			last[n] = fork();
+			ktap_need(last[n] >= 0, "fork");
+			if (last[n] == 0) {
+				write_pages(area, 1 + n);
+				_exit(0);
+			}
 		}
-		if (i % 8 == 7)
-			while (waitpid(-1, &status, 0) > 0)
-				;
+		for (size_t n = 0; n < AT_A_TIME; n++)
+			ktap_check(waitpid(last[n], &status, 0) == last[n] && status == 0,
+				   "a child ended with status 0x%x", status);
 	}
-	while (waitpid(-1, &status, 0) > 0)
-		;
 	ledger_read(&after);
 	ktap_diag("%lu processes, %lu faults", count,
 		  after.completed - before.completed);
 	ledger_check_all(&before, &after);
-	ktap_need(file_read(TRAPSCOPE "/processes", text, sizeof(text)) || text[0],
-		  "read processes");
+	for (size_t n = 0; n < AT_A_TIME; n++) {
+		ktap_check(rows_at(last[n], area, false, &row) == 1 && row.faults == 1 + n,
+			   "a child's row has %lu faults, not %zu", row.faults, 1 + n);
+		ktap_check(in_processes(last[n]), "a child is not in processes");
+	}
 	area_free(area, PAGES * PAGE);
 }
 

@@ -217,6 +217,12 @@ static void writes(void)
 	ktap_need(file_read(TRAPSCOPE "/filter", text, sizeof(text)), "read filter");
 	ktap_check(takes_filter(text, strlen(text)), "filter is \"%s\"", text);
 	ktap_need(file_write(TRAPSCOPE "/filter", text) == 0, "write it again");
+	ktap_need(file_read(TRACE_IDT, text, sizeof(text)), "read " TRACE_IDT);
+	ktap_check(strlen(text) == 2 && takes_enable(text, 2), TRACE_IDT " is \"%s\"", text);
+	/* By then each processor has to be on the kernel's own. */
+	ktap_need(file_write(TRACE_IDT, "0") == 0, "0 to " TRACE_IDT);
+	ktap_check(file_read(TRAPSCOPE "/idt/check", text, sizeof(text)) &&
+		   strncmp(text, "OK\n", 3) == 0, "idt/check says \"%s\"", text);
 	ktap_need(file_write(TRAPSCOPE "/filter", "none") == 0 &&
 		  file_write(TRAPSCOPE "/enable", "1") == 0, "put back");
 	check_counts();
