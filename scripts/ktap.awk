@@ -3,7 +3,8 @@
 # Reads KTAP, plain or out of a kernel log, and ends with a line
 # "PASSED FAILED SKIPPED" of its cases. A suite counts by its cases; by itself only
 # if it failed though none of its cases did, or ran none. A plan that was not kept
-# is a failure, too. Failures are printed, with their diagnostics.
+# is a failure, too. Failures are printed, with their diagnostics; what is skipped, with
+# the reason.
 
 # fail(NAME, TEXT): counts it and shows it
 function fail(name, text) {
@@ -67,9 +68,10 @@ line ~ /^(not )?ok [0-9]+/ {
 	close_below(depth)
 	ran[depth]++
 	if (nested[depth] == 0) {
-		if (skip)
+		if (skip) {
 			skipped++
-		else if (bad)
+			print "skipped: " name
+		} else if (bad)
 			fail(name, notes)
 		else
 			passed++

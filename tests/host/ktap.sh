@@ -23,7 +23,7 @@ equal() {
 	fi
 }
 
-ktap_plan 11
+ktap_plan 12
 
 counts "nothing" "0 0 0" </dev/null
 counts "flat" "1 1 1" <<-'END'
@@ -96,4 +96,7 @@ equal "diagnostics are shown" "$(printf '%s\n' '1..1' '# wanted 1, got 2' 'not o
 	awk -f scripts/ktap.awk)" "not ok: sum
     # wanted 1, got 2
 0 1 0"
+equal "what is skipped is shown" "$(printf '%s\n' '1..1' 'ok 1 sum # SKIP no device' |
+	awk -f scripts/ktap.awk)" "skipped: sum # SKIP no device
+0 0 1"
 ktap_end

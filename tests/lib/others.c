@@ -174,12 +174,12 @@ static unsigned long direct_number(const char *name)
 	return strtoul(text, NULL, 10);
 }
 
-/* What is replaced must come back, each time. */
+/* What is replaced, or probed at its return, must come back each time. */
 static unsigned long direct_count(const struct other *other)
 {
 	unsigned long calls = direct_number("calls");
 
-	if (strcmp(other->data, "replace") == 0) {
+	if (strcmp(other->data, "replace") == 0 || strcmp(other->data, "kretprobe") == 0) {
 		unsigned long returns = direct_number("returns");
 
 		ktap_check(returns == calls, "%lu calls, %lu returns", calls,
@@ -218,6 +218,8 @@ const struct other others[OTHERS] = {
 	[GRAPH] = TRACER("the function graph tracer", "function_graph"),
 	[CALL] = DIRECT_KIND("a direct call", "call"),
 	[REPLACE] = DIRECT_KIND("a function in its place", "replace"),
+	[MODULE_KPROBE] = DIRECT_KIND("a module's kprobe", "kprobe"),
+	[MODULE_KRETPROBE] = DIRECT_KIND("a module's kretprobe", "kretprobe"),
 };
 
 bool others_direct_missing(void)

@@ -9,13 +9,16 @@
 #include "beside.h"
 
 /* Up to GRAPH, all of them can be there at once, and one of those behind it. */
-enum { KPROBE, KRETPROBE, FENTRY, FEXIT, FUNCTION, GRAPH, CALL, REPLACE, OTHERS };
+enum {
+	KPROBE, KRETPROBE, FENTRY, FEXIT, FUNCTION, GRAPH, CALL, REPLACE, MODULE_KPROBE,
+	MODULE_KRETPROBE, OTHERS
+};
 extern const struct other others[OTHERS];
 
 /* Ends the test as skipped without trace events; all goes when the program does. */
 void others_needed(void);
 
-/* For CALL and REPLACE: skips the case without the module that they are. */
+/* For CALL and all behind it: skips the case without the module that they are. */
 bool others_direct_missing(void);
 
 /*

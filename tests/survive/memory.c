@@ -243,6 +243,7 @@ static void each(const char *what, int (*run)(void))
 			break;
 	}
 	ktap_diag("%s: %lu allocations", what, nth - 1);
+	ktap_check(nth > 1, "%s: no allocation failed", what);
 	ktap_check(run() == 0, "%s: the next try", what);
 }
 
@@ -296,6 +297,7 @@ static void switching(void)
 			   "allocation %lu: 0 and 1 did not mend it", nth);
 	}
 	ktap_diag("enable: %lu allocations", nth - 1);
+	ktap_check(nth > stride, "enable: no allocation failed");
 	ktap_check(all_attached(), "a hook is missing");
 	/* Not while hooks go: the kernel warns where ftrace has no memory for that. */
 	ktap_check(disable() == 0, "0 to enable");

@@ -49,6 +49,18 @@ static void replaced(void)
 		beside(&others[REPLACE]);
 }
 
+static void module_kprobe(void)
+{
+	if (!others_direct_missing())
+		beside(&others[MODULE_KPROBE]);
+}
+
+static void module_kretprobe(void)
+{
+	if (!others_direct_missing())
+		beside(&others[MODULE_KRETPROBE]);
+}
+
 static void all_at_once(void)
 {
 	beside_all(NULL, 0);
@@ -75,6 +87,8 @@ static const struct ktap_case cases[] = {
 	{ "beside the function graph tracer", graph_tracer },
 	{ "beside a direct call", direct_call },
 	{ "beside a function in its place, as livepatch has it", replaced },
+	{ "beside a kprobe of another module", module_kprobe },
+	{ "beside a kretprobe of another module", module_kretprobe },
 	{ "beside all events and the tracer, loaded when they are there", all_at_once },
 	{ "the same and a direct call", all_and_direct },
 	{ "the same and a function in its place", all_and_replaced },

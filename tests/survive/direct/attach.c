@@ -7,6 +7,7 @@
  *
  * kind=call: the function's head calls this module directly, as BPF programs have it.
  * kind=replace: another function runs in its place, as livepatch has it, and calls it.
+ * kind=kprobe, kind=kretprobe: a probe at its entry, and one at its return too.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -14,6 +15,7 @@
 #include <linux/atomic.h>
 #include <linux/delay.h>
 #include <linux/ftrace.h>
+#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -23,7 +25,7 @@
 
 static char *kind = "call";
 module_param(kind, charp, 0400);
-MODULE_PARM_DESC(kind, "call or replace");
+MODULE_PARM_DESC(kind, "call, replace, kprobe or kretprobe");
 
 static int pid;
 module_param(pid, int, 0400);
@@ -35,7 +37,7 @@ MODULE_PARM_DESC(calls, "what was counted");
 
 static unsigned long returns;
 module_param(returns, ulong, 0400);
-MODULE_PARM_DESC(returns, "kind=replace: how many of the calls came back");
+MODULE_PARM_DESC(returns, "kind=replace or kretprobe: how many of the calls came back");
 
 /* How many are in replacement(), and so in the module. */
 static atomic_t inside = ATOMIC_INIT(0);
@@ -78,35 +80,84 @@ static struct ftrace_ops replace_ops = {
 	.flags = FTRACE_OPS_FL_DYNAMIC | FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
-static bool replaces(void)
+static int probe_entered(struct kprobe *probe, struct pt_regs *regs)
 {
-	return !strcmp(kind, "replace");
+	direct_seen();
+	return 0;
+}
+NOKPROBE_SYMBOL(probe_entered);
+
+static int call_entered(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	direct_seen();
+	return 0;
+}
+NOKPROBE_SYMBOL(call_entered);
+
+static int call_returned(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	if (task_tgid_nr(current) == pid)
+		returns++;
+	return 0;
+}
+NOKPROBE_SYMBOL(call_returned);
+
+static struct kprobe kprobe = {
+	.symbol_name = "handle_mm_fault",
+	.pre_handler = probe_entered,
+};
+static struct kretprobe kretprobe = {
+	.kp.symbol_name = "handle_mm_fault",
+	.entry_handler = call_entered,
+	.handler = call_returned,
+	.maxactive = 256,
+};
+
+static int attach(struct ftrace_ops *ops, int (*attach_ops)(struct ftrace_ops *ops))
+{
+	unsigned long head = (unsigned long)handle_mm_fault + ENDBR_INSN_SIZE;
+	int ret;
+
+	/* Not just the symbol: direct_original() has to know how long the head is. */
+	ret = ftrace_set_filter_ip(ops, head, 0, 0);
+	if (!ret)
+		ret = attach_ops(ops);
+	if (ret)
+		ftrace_free_filter(ops);
+	return ret;
+}
+
+static int attach_call(struct ftrace_ops *ops)
+{
+	return register_ftrace_direct(ops, (unsigned long)direct_entry);
 }
 
 static int __init direct_init(void)
 {
-	struct ftrace_ops *ops = replaces() ? &replace_ops : &call_ops;
-	unsigned long head = (unsigned long)handle_mm_fault + ENDBR_INSN_SIZE;
-	int ret;
-
-	if (!replaces() && strcmp(kind, "call")) {
-		pr_err("kind=%s: give call or replace\n", kind);
-		return -EINVAL;
-	}
-	/* Not just the symbol: direct_original() has to know how long the head is. */
-	ret = ftrace_set_filter_ip(ops, head, 0, 0);
-	if (!ret)
-		ret = replaces() ? register_ftrace_function(ops) :
-				   register_ftrace_direct(ops, (unsigned long)direct_entry);
-	if (ret)
-		ftrace_free_filter(ops);
-	return ret;
+	if (!strcmp(kind, "call"))
+		return attach(&call_ops, attach_call);
+	if (!strcmp(kind, "replace"))
+		return attach(&replace_ops, register_ftrace_function);
+	if (!strcmp(kind, "kprobe"))
+		return register_kprobe(&kprobe);
+	if (!strcmp(kind, "kretprobe"))
+		return register_kretprobe(&kretprobe);
+	pr_err("kind=%s: give call, replace, kprobe or kretprobe\n", kind);
+	return -EINVAL;
 }
 module_init(direct_init);
 
 static void __exit direct_exit(void)
 {
-	if (replaces()) {
+	if (!strcmp(kind, "kprobe")) {
+		unregister_kprobe(&kprobe);
+		return;
+	}
+	if (!strcmp(kind, "kretprobe")) {
+		unregister_kretprobe(&kretprobe);
+		return;
+	}
+	if (!strcmp(kind, "replace")) {
 		unregister_ftrace_function(&replace_ops);
 		ftrace_free_filter(&replace_ops);
 	} else {
@@ -120,5 +171,5 @@ static void __exit direct_exit(void)
 }
 module_exit(direct_exit);
 
-MODULE_DESCRIPTION("Counts calls of handle_mm_fault() by a direct call or in its place");
+MODULE_DESCRIPTION("Counts calls of handle_mm_fault() by a direct call, a probe or in its place");
 MODULE_LICENSE("GPL");
