@@ -19,6 +19,7 @@
 
 #define FILES		32
 #define THREADS		4
+#define OF_A_THREAD	(FILES / THREADS)
 #define ROUNDS		800
 #define PAGES		16
 
@@ -81,10 +82,10 @@ static bool add_row(const struct row *row, void *data)
 }
 
 /* With the hooks off: rows that make room move, also while they are read. */
-static void read_rows(bool (*each)(const struct row *row, void *data))
+static void read_rows(void)
 {
 	ktap_need(file_write(TRAPSCOPE "/enable", "0") == 0, "0 to enable");
-	rows_each(each, NULL);
+	rows_each(add_row, NULL);
 	ktap_need(file_write(TRAPSCOPE "/enable", "1") == 0, "1 to enable");
 }
 
@@ -97,7 +98,7 @@ static void compare_files(void)
 		   "%lu faults were evicted, %lu have no row",
 		   status_value("faults_evicted"),
 		   status_value("faults_without_row"));
-	read_rows(add_row);
+	read_rows();
 	for (size_t i = 0; i < FILES; i++) {
 		ktap_check(files[i].faults == files[i].in_rows,
 			   "file %zu: its rows have %lu faults, not %lu", i,
@@ -119,14 +120,17 @@ struct mapper {
 static void *map_again(void *data)
 {
 	struct mapper *mapper = data;
+	size_t number = 0;
 
 	storm_seed(mapper->number + 1);
 	for (int round = 0; round < ROUNDS; round++) {
-		size_t i = mapper->number + THREADS *
-			storm_below(FILES / THREADS);
 		size_t pages = 1 + storm_below(PAGES);
 		unsigned long before;
+		size_t i;
 
+		/* Never the one before: its row would hide what it took from this one's. */
+		number = (number + 1 + storm_below(OF_A_THREAD - 1)) % OF_A_THREAD;
+		i = mapper->number + THREADS * number;
 		if (mmap(mapper->place, pages * PAGE, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_FIXED, files[i].fd, 0) !=
 		    mapper->place)
@@ -320,19 +324,23 @@ static bool in_maps(unsigned long start, unsigned long end)
 }
 
 static struct {
-	char *area;
-	unsigned long faults;
+	unsigned long start, end, faults;
+	size_t live;
 } anonymous;
 
 static bool check_row(const struct row *row, void *data)
 {
-	unsigned long start = (unsigned long)anonymous.area;
-
 	(void)data;
-	if (row->pid != getpid() || row->inode || row->end <= start ||
-	    row->start >= start + 8 * PAGES * PAGE)
+	if (row->pid != getpid() || row->inode || row->end <= anonymous.start ||
+	    row->start >= anonymous.end)
 		return true;
 	anonymous.faults += row->faults;
+	if (!row->live)
+		return true;
+	anonymous.live++;
+	ktap_check(row->start == anonymous.start && row->end == anonymous.end,
+		   "the row is of %lx-%lx, not of %lx-%lx", row->start, row->end,
+		   anonymous.start, anonymous.end);
 	return true;
 }
 
@@ -366,11 +374,12 @@ static void merge(void)
 	mprotect(area, 8 * PAGES * PAGE, PROT_READ | PROT_WRITE);
 	write_pages(area, 8 * PAGES);
 	faults = thread_faults() - before;
-	ktap_check(in_maps((unsigned long)area,
-			   (unsigned long)area + 8 * PAGES * PAGE),
-		   "the parts did not merge");
-	anonymous.area = area;
-	read_rows(check_row);
+	anonymous.start = (unsigned long)area;
+	anonymous.end = anonymous.start + 8 * PAGES * PAGE;
+	ktap_check(in_maps(anonymous.start, anonymous.end), "the parts did not merge");
+	/* With the hooks off no row is live. */
+	rows_each(check_row, NULL);
+	ktap_check(anonymous.live == 1, "%zu rows of one mapping", anonymous.live);
 	ktap_check(faults > 0 && anonymous.faults == faults,
 		   "the rows have %lu faults, not %lu", anonymous.faults,
 		   faults);
