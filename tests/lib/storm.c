@@ -149,14 +149,10 @@ static pid_t child(void)
 	return pid;
 }
 
-/* Its status: it may have ended before. */
-static int end_child(pid_t pid)
+static void end_child(pid_t pid)
 {
-	int status = -1;
-
 	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	return status;
+	waitpid(pid, NULL, 0);
 }
 
 /* mmap, mprotect, mremap, madvise, munmap of parts. */
@@ -216,10 +212,12 @@ static void files(void)
 	close(fd);
 }
 
-/* Copies on write, in parent and child; the child ends in one of four ways. */
+/* Copies on write, in parent and child; the child ends in one of five ways. */
 static void family(void)
 {
+	enum { TRUE, TRUE_TO_ITS_END, LS, EXIT, PAUSE, WAYS } way = storm_below(WAYS);
 	char *area = map_anonymous(PAGES);
+	int status = 0;
 	pid_t pid;
 
 	if (!area)
@@ -228,23 +226,24 @@ static void family(void)
 	pid = child();
 	if (pid == 0) {
 		poke_some(area, PAGES);
-		switch (storm_below(4)) {
-		case 0:
-			_exit(1);
-		case 1:
+		if (way == TRUE || way == TRUE_TO_ITS_END)
 			execl("/bin/true", "true", NULL);
-			_exit(1);
-		case 2:
+		else if (way == LS)
 			execl("/bin/ls", "ls", "-l", "/bin/ls", NULL);
-			_exit(1);
-		}
-		for (;;)
+		else if (way == EXIT)
+			_exit(0);
+		while (way == PAUSE)
 			pause();
+		_exit(1);
 	}
 	poke_some(area, PAGES);
-	usleep(storm_below(4 * MS));
-	/* None but a program ends with 0. */
-	done(STORM_EXEC, end_child(pid) == 0);
+	if (way == TRUE_TO_ITS_END) {
+		waitpid(pid, &status, 0);
+		done(STORM_EXEC, status == 0);
+	} else {
+		usleep(storm_below(4 * MS));
+		end_child(pid);
+	}
 	poke_some(area, PAGES);
 	munmap(area, PAGES * PAGE);
 }

@@ -248,8 +248,10 @@ static void run(void)
 
 static void all_deeds(void)
 {
-	for (size_t i = 0; i < STORM_DEEDS; i++)
+	for (size_t i = 0; i < STORM_DEEDS; i++) {
+		ktap_diag("%lu times %s", storm_done(i), storm_deeds[i]);
 		ktap_check(storm_done(i) > 0, "not once: %s", storm_deeds[i]);
+	}
 }
 
 /* Not only calls of handle_mm_fault(): the others tell which row is the right one. */

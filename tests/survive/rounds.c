@@ -28,7 +28,7 @@
 #define WORKERS		6
 #define SLEEPERS	64
 #define READINGS	1000
-#define DETACHINGS	100
+#define DETACHINGS	30
 #define PROGRESS	100
 /* Of rmmod under a reader: one in twenty works. */
 #define MOST_TRIES	100000
