@@ -42,7 +42,8 @@ find_rust
 [ -e "$kernel/Module.symvers" ] || die "there is no built kernel in $kernel" "Run 'make kernel'."
 lock bench
 sums=$(cd "$repo/bench" && sha256sum -- *.c *.h plugin/* floor/Kbuild floor/*.c
-	stat -c %Y "$kernel/Module.symvers")
+	stat -c %Y "$kernel/Module.symvers"
+	qemu-system-x86_64 --version)
 [ "$(cat "$bench/.made-from" 2>/dev/null)" != "$sums" ] || exit 0
 rm -rf -- "$bench"
 start_step bench build

@@ -8,13 +8,14 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$setup/places.sh"
 . "$setup/steps.sh"
+. "$setup/debian-suites.sh"
 
 wanted=(make gcc libc6-dev bc bison flex libelf-dev libssl-dev cpio kmod
 	xz-utils lz4 ca-certificates gpgv busybox-static qemu-system-x86
 	"clang-$LLVM_VERSION" "lld-$LLVM_VERSION" "llvm-$LLVM_VERSION" "libclang-$LLVM_VERSION-dev")
 
 # Debian 12 has a Rust that is new enough under other names than Debian 13.
-if [ "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" = bookworm ]; then
+if [ "$(debian_release)" = bookworm ]; then
 	rust=(rustc-web rust-web-src) rust_test=(rustfmt-web rust-web-clippy) rust_cargo=cargo-web
 else
 	rust=(rustc rust-src) rust_test=(rustfmt rust-clippy) rust_cargo=cargo
@@ -50,13 +51,25 @@ done
 
 say "packages that are missing: ${missing[*]}"
 
+# All parts of QEMU have to be of one version. Where the machine has some of them from
+# backports, the others can only come from there.
+backports=
+if [[ " ${missing[*]} " == *" qemu-system-x86 "* ]] &&
+   dpkg-query -W -f '${db:Status-Abbrev} ${source:Package} ${Version}\n' 'qemu-*' 2>/dev/null | grep -q '^ii  *qemu .*~bpo'; then
+	backports=$(debian_release)-backports
+	mapfile -t missing < <(printf '%s\n' "${missing[@]}" | grep -vx qemu-system-x86)
+fi
+
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
 	if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
 		as_root=(sudo -n)
 	else
+		[ -z "$backports" ] || missing+=("qemu-system-x86/$backports" "qemu-system-common/$backports"
+			"qemu-system-data/$backports" "seabios/$backports")
 		die "they can't be installed without root or passwordless sudo. Run this as root, then the same make again:" \
-			"apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+			"apt-get update && apt-get install --no-install-recommends ${missing[*]}" \
+			${backports:+"For that $backports must be among apt's sources: parts of QEMU that are installed are from there."}
 	fi
 fi
 
@@ -84,10 +97,24 @@ done
 apt_lines() { lines_in apt-install '^(Get:|Unpacking|Setting up)'; }
 
 # Nothing that the machine has is taken away for this.
-install=(apt-get -q -y --no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 install)
-count=$(LC_ALL=C apt-get -s --no-install-recommends install "${missing[@]}" 2>/dev/null | grep -c '^Inst ' || true)
-start_step apt-install "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" "${missing[@]}"
-finish_step apt-install "installing packages" $((3 * count)) \
-	apt_lines ||
-	die "apt could not install the packages" "Try it by hand: ${as_root[*]} ${install[*]} ${missing[*]}" \
-	"If apt wants to remove a package, one that you have conflicts with Debian's Rust: name yours by RUSTC= and CARGO= instead."
+options=(--no-install-recommends --no-remove -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600)
+
+# install TITLE ARGUMENT...: of apt-get
+install()
+{
+	local title=$1 count
+	shift
+	count=$(apt-get -s "${options[@]}" "$@" 2>/dev/null | grep -c '^Inst ' || true)
+	start_step apt-install "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "${options[@]}" "$@"
+	finish_step apt-install "$title" $((3 * count)) apt_lines ||
+		die "apt could not install the packages" "Try it by hand: ${as_root[*]} apt-get ${options[*]} $*" \
+			"If apt wants to remove a package, one that you have conflicts with Debian's Rust: name yours by RUSTC= and CARGO= instead."
+}
+
+if [ -n "$backports" ]; then
+	read_debian_lists "$cache/apt-qemu" "$(debian_release)" "$backports" || die "QEMU can't be installed" \
+		"Other parts of it are here from $backports, so that it has to come from there too." \
+		"By hand: apt-get install -t $backports qemu-system-x86"
+	install "installing QEMU from $backports" "${private[@]}" -t "$backports" install qemu-system-x86
+fi
+[ ${#missing[@]} -eq 0 ] || install "installing packages" install "${missing[@]}"

@@ -47,7 +47,7 @@ refused() {
 	done
 }
 
-ktap_plan 11
+ktap_plan 12
 
 mkdir -p "$work/library/core/src" "$work/src"
 touch "$work/library/core/src/lib.rs"
@@ -87,6 +87,7 @@ fi
 sed -i 's/^LLVM_VERSION=.*/LLVM_VERSION=0/' "$work/checkout/scripts/setup/versions"
 chmod -R a+rX "$work/checkout"
 packages="packages: a user who can't install them gets one command"
+rest="packages: the rest of a QEMU from backports comes from there"
 as_user=(env)
 [ "$(id -u)" -ne 0 ] || as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 one_command() {
@@ -95,11 +96,23 @@ one_command() {
 }
 if ! "${as_user[@]}" true 2>/dev/null || "${as_user[@]}" sudo -n true 2>/dev/null; then
 	skip "$packages" "no user without rights to be had here"
+	skip "$rest" "no user without rights to be had here"
 elif ! command -v dpkg-query >/dev/null; then
 	skip "$packages" "this is not Debian"
+	skip "$rest" "this is not Debian"
 else
 	try "${as_user[@]}" "$work/checkout/scripts/setup/packages.sh"
 	expect "$packages" one_command
+	# A machine that has nothing but one part of QEMU.
+	mkdir "$work/bin"
+	cat >"$work/bin/dpkg-query" <<-'END'
+		#!/bin/sh
+		[ "$4" != 'qemu-*' ] || echo 'ii  qemu 1:10.0.2+ds-2+deb13u1~bpo12+1'
+	END
+	chmod 755 "$work/bin/dpkg-query"
+	try "${as_user[@]}" env PATH="$work/bin:$PATH" "$work/checkout/scripts/setup/packages.sh"
+	expect "$rest" refused " qemu-system-x86/$(. /etc/os-release && echo "$VERSION_CODENAME")-backports " \
+		"-backports must be among apt's sources"
 fi
 
 tree=$work/tree
