@@ -73,19 +73,13 @@ if [ "$(id -u)" -ne 0 ]; then
 	fi
 fi
 
-# known PACKAGE...: does apt have a candidate for each of them?
-known()
-{
-	local candidates
-	candidates=$(apt-cache policy "$@" | grep -cE '^  Candidate: [^(]' || true)
-	[ "$candidates" -eq $# ]
-}
+# known PACKAGE: does apt have a candidate for it?
+known() { apt-cache policy "$1" | grep -qE '^  Candidate: [^(]'; }
 
-if ! known "${missing[@]}"; then
-	start_step apt-update "${as_root[@]}" apt-get -q update
-	finish_step apt-update "reading package lists" 0 "echo 0" ||
-		die "apt's package lists can't be read" "Is the network up, and does 'apt-get update' work?"
-fi
+# Old lists name versions that the archive may no longer have.
+start_step apt-update "${as_root[@]}" apt-get -q update
+finish_step apt-update "reading package lists" 0 "echo 0" ||
+	die "apt's package lists can't be read" "Is the network up, and does 'apt-get update' work?"
 for package in "${missing[@]}"; do
 	known "$package" || die "apt knows no package $package" \
 		"This set-up is for Debian 12 and 13 with the archive's main and security suites in apt's sources." \

@@ -118,11 +118,6 @@ struct Place {
     facts: Facts,
 }
 
-/// What a row takes: its place, its counts, and its share of the names.
-const _: () = assert!(
-    ROWS_PER_NAME * (size_of::<Place>() + size_of::<Counts>()) + Names::SIZE <= ROWS_PER_NAME * 192
-);
-
 /// The table.
 pub(crate) struct Rows {
     places: KVVec<Place>,
@@ -149,6 +144,13 @@ enum Found {
 impl Rows {
     /// Allocates the table. Fails with `ENOMEM`. Sleeps.
     pub(crate) fn new(count: usize) -> Result<Self> {
+        // What a row takes: its place, its counts, and its share of the names.
+        const {
+            assert!(
+                ROWS_PER_NAME * (size_of::<Place>() + size_of::<Counts>()) + Names::SIZE
+                    <= ROWS_PER_NAME * 192
+            )
+        };
         let mut places = KVVec::with_capacity(count, GFP_KERNEL)?;
         let mut counts = KVVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {

@@ -24,14 +24,15 @@ const PLACES: [(u64, &str); Event::REFUSED] = {
     list
 };
 
-const _: () = assert!(c_list::defines(
-    trace_event::NAMES,
-    "TRAPSCOPE_PLACES",
-    &PLACES
-));
-
 /// Counts a fault, and tells of it. From any context, NMI included.
 pub(super) fn refused(accounts: &Accounts, event: Event, fault: &BadArea) {
+    const {
+        assert!(c_list::defines(
+            trace_event::NAMES,
+            "TRAPSCOPE_PLACES",
+            &PLACES
+        ))
+    };
     accounts
         .outside
         .refused(event, fault.error_code, fault.user_mode);

@@ -32,13 +32,6 @@ const CLASSES: [(u64, &str); Class::COUNT] = {
     list
 };
 
-const _: () = assert!(c_list::defines(NAMES, "TRAPSCOPE_CLASSES", &CLASSES));
-const _: () = assert!(c_list::defines(
-    NAMES,
-    "TRAPSCOPE_ERROR_CODE_BITS",
-    &error_code::BITS
-));
-
 // As bindgen would have it, but for the type: the macro names that of the kernel
 // crate.
 #[allow(improper_ctypes)] // bindgen vouches for it
@@ -89,6 +82,7 @@ pub(crate) struct End {
 
 /// Tells those who listen to `trapscope:fault`. From a handler of a probe.
 pub(crate) fn fault(begin: &Begin, end: &End) {
+    const { assert!(c_list::defines(NAMES, "TRAPSCOPE_CLASSES", &CLASSES)) };
     let fault = bindings::trapscope_fault {
         begin: begin.0,
         address: end.address,
@@ -105,6 +99,13 @@ pub(crate) fn fault(begin: &Begin, end: &End) {
 /// of `TRAPSCOPE_PLACES`. From any context, NMI included.
 #[inline]
 pub(crate) fn kernel_fault(place: u8, fault: &BadArea) {
+    const {
+        assert!(c_list::defines(
+            NAMES,
+            "TRAPSCOPE_ERROR_CODE_BITS",
+            &error_code::BITS
+        ))
+    };
     // SAFETY: The key of a tracepoint that C defines.
     let on = unsafe {
         static_branch_unlikely!(__tracepoint_kernel_fault, kernel::bindings::tracepoint, key)
