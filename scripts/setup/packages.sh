@@ -74,7 +74,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 # known PACKAGE: does apt have a candidate for it?
-known() { apt-cache policy "$1" | grep -qE '^  Candidate: [^(]'; }
+known() { apt-cache policy "$1" | grep -E '^  Candidate: [^(]' >/dev/null; }
 
 # Old lists name versions that the archive may no longer have.
 start_step apt-update "${as_root[@]}" apt-get -q update
