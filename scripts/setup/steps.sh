@@ -14,6 +14,8 @@ declare -A step_pid=() step_begin=()
 stop_steps()
 {
 	local pid
+	# A second signal would end this.
+	trap '' INT TERM HUP
 	for pid in "${step_pid[@]}"; do
 		kill -TERM -- "-$pid" 2>/dev/null || true
 	done

@@ -20,7 +20,6 @@
 #define WORKERS		8
 #define PAGES		16
 #define AT_A_TIME	8
-#define MAPPINGS	65530UL
 
 static struct ledger before, after;
 
@@ -55,65 +54,6 @@ static void full_table(void)
 	ktap_check(status_value("faults_evicted") +
 		   status_value("faults_without_row") > 0,
 		   "the table was not full");
-	reload("");
-}
-
-static size_t maps_lines(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[512];
-	size_t lines = 0;
-
-	ktap_need(maps != NULL, "open /proc/self/maps");
-	while (fgets(line, sizeof(line), maps))
-		lines++;
-	fclose(maps);
-	return lines;
-}
-
-static struct {
-	unsigned long start, end, faults;
-	size_t rows;
-} found;
-
-static bool count_row(const struct row *row, void *data)
-{
-	(void)data;
-	if (row->pid == getpid() && row->live && row->start >= found.start &&
-	    row->end <= found.end) {
-		found.rows++;
-		found.faults += row->faults;
-	}
-	return true;
-}
-
-/* As many as the kernel lets a process have. */
-static void many_mappings(void)
-{
-	size_t parts = 1;
-	char *area;
-
-	reload("rows=131072");
-	knob_set("/proc/sys/vm/max_map_count", "65530");
-	area = area_new(MAPPINGS, PROT_READ);
-	while (parts < MAPPINGS && mprotect(area + parts * PAGE, PAGE,
-					    parts % 2 ? PROT_READ | PROT_WRITE :
-					    PROT_READ) == 0)
-		parts += 2;
-	ktap_check(errno == ENOMEM && maps_lines() >= MAPPINGS - 2,
-		   "%zu mappings: %s", maps_lines(), strerror(errno));
-	/* Every part that was made, page by page. */
-	read_pages(area, parts - 1);
-	found.start = (unsigned long)area;
-	found.end = found.start + (parts - 1) * PAGE;
-	rows_each(count_row, NULL);
-	ktap_diag("%zu mappings, %zu rows", maps_lines(), found.rows);
-	ktap_check(found.rows == parts - 1 && found.faults == parts - 1,
-		   "%zu rows with %lu faults, not %zu", found.rows,
-		   found.faults, parts - 1);
-	ktap_check(status_value("faults_without_row") == 0,
-		   "%lu faults have no row", status_value("faults_without_row"));
-	area_free(area, MAPPINGS * PAGE);
 	reload("");
 }
 
@@ -223,7 +163,6 @@ static void put_back(void)
 
 static const struct ktap_case cases[] = {
 	{ "a table of 64 rows in a storm: all books agree", full_table },
-	{ "a process with 65,530 mappings", many_mappings },
 	{ "processes that come and go: all books agree", many_processes },
 	{ "names with blanks, newlines, and bytes that are no UTF-8", names },
 };
