@@ -58,6 +58,7 @@ read_debian_lists()
 	[ -r "$keyring" ] || { say "no Debian archive keyring here: Debian's suite $* can't be checked"; return 1; }
 
 	write_apt_config
+	rm -f -- "$apt_state"/parts/*
 	for mirror in $(debian_mirrors); do
 		cat >"$apt_state/parts/suites.sources" <<-END
 			Types: deb

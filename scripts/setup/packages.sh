@@ -55,7 +55,7 @@ say "packages that are missing: ${missing[*]}"
 # backports, the others can only come from there.
 backports=
 if [[ " ${missing[*]} " == *" qemu-system-x86 "* ]] &&
-   dpkg-query -W -f '${db:Status-Abbrev} ${source:Package} ${Version}\n' 'qemu-*' 2>/dev/null | grep -q '^ii  *qemu .*~bpo'; then
+   dpkg-query -W -f '${db:Status-Abbrev} ${source:Package} ${Version}\n' 'qemu-*' 2>/dev/null | grep '^.i  *qemu .*~bpo' >/dev/null; then
 	backports=$(debian_release)-backports
 	mapfile -t missing < <(printf '%s\n' "${missing[@]}" | grep -vx qemu-system-x86)
 fi
@@ -65,10 +65,8 @@ if [ "$(id -u)" -ne 0 ]; then
 	if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
 		as_root=(sudo -n)
 	else
-		[ -z "$backports" ] || missing+=("qemu-system-x86/$backports" "qemu-system-common/$backports"
-			"qemu-system-data/$backports" "seabios/$backports")
 		die "they can't be installed without root or passwordless sudo. Run this as root, then the same make again:" \
-			"apt-get update && apt-get install --no-install-recommends ${missing[*]}" \
+			"apt-get update && apt-get install --no-install-recommends ${missing[*]}${backports:+ && apt-get install --no-install-recommends -t $backports qemu-system-x86}" \
 			${backports:+"For that $backports must be among apt's sources: parts of QEMU that are installed are from there."}
 	fi
 fi
@@ -79,10 +77,11 @@ known() { apt-cache policy "$1" | grep -E '^  Candidate: [^(]' >/dev/null; }
 # Old lists name versions that the archive may no longer have.
 start_step apt-update "${as_root[@]}" apt-get -q update
 finish_step apt-update "reading package lists" 0 "echo 0" ||
-	die "apt's package lists can't be read" "Is the network up, and does 'apt-get update' work?"
+	say "going on with the lists that are there; 'apt-get update' by hand shows what is wrong with one of the sources"
 for package in "${missing[@]}"; do
 	known "$package" || die "apt knows no package $package" \
 		"This set-up is for Debian 12 and 13 with the archive's main and security suites in apt's sources." \
+		"Is the network up, and does 'apt-get update' work?" \
 		"On other systems install what it stands for, and name the tools:" \
 		"make RUSTC=PATH RUST_LIB_SRC=PATH CARGO=PATH (or BINDGEN=PATH)"
 done
@@ -102,7 +101,7 @@ install()
 	start_step apt-install "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "${options[@]}" "$@"
 	finish_step apt-install "$title" $((3 * count)) apt_lines ||
 		die "apt could not install the packages" "Try it by hand: ${as_root[*]} apt-get ${options[*]} $*" \
-			"If apt wants to remove a package, one that you have conflicts with Debian's Rust: name yours by RUSTC= and CARGO= instead."
+			"If apt wants to remove a package, one that you have conflicts with it. Debian's Rust: name yours by RUSTC= and CARGO= instead."
 }
 
 if [ -n "$backports" ]; then

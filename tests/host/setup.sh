@@ -111,7 +111,7 @@ else
 	END
 	chmod 755 "$work/bin/dpkg-query"
 	try "${as_user[@]}" env PATH="$work/bin:$PATH" "$work/checkout/scripts/setup/packages.sh"
-	expect "$rest" refused " qemu-system-x86/$(. /etc/os-release && echo "$VERSION_CODENAME")-backports " \
+	expect "$rest" refused " -t $(. /etc/os-release && echo "$VERSION_CODENAME")-backports qemu-system-x86" \
 		"-backports must be among apt's sources"
 fi
 

@@ -92,7 +92,7 @@ int main(void)
 	if (open(KMEMLEAK, O_WRONLY | O_CLOEXEC) < 0 && errno == EPERM)
 		ktap_skip_all("the kernel is locked down: kmemleak can't be asked");
 	if (access(LEAK, R_OK))
-		ktap_skip_all("no " LEAK ": scripts/setup/tests-modules.sh builds it");
+		ktap_skip_all("no " LEAK ": make test-debug builds it");
 	/* Its word of leaks is a complaint on the console: here they are wanted. */
 	ktap_need(knob_set("/proc/sys/kernel/printk", "6"), "quieten the console");
 	return fault_plain(cases, ARRAY_SIZE(cases));
