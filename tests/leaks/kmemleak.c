@@ -67,7 +67,8 @@ static void lost_is_found(void)
 		char mark[32] = "lost: ";
 
 		strcat(mark, kinds[i]);
-		ktap_check(times(mark) > 0, "%s: nothing of it was found", kinds[i]);
+		ktap_check(times(mark) > 0, "%s: nothing of it was found; is slab_debug=Z,kmalloc-* among the kernel's parameters?",
+			   kinds[i]);
 	}
 }
 
