@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Builds the kernel modules that only tests load, for the kernel that
-# scripts/setup/paths names: every tests/AREA/NAME/Kbuild, into the folder NAME.
+# scripts/setup/paths names: those of tests/Kbuild, at once.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 . "$setup/places.sh"
@@ -11,31 +11,16 @@
 
 find_outputs
 find_rust
-lock tests-modules
-
-# build FOLDER RESULT: unless it is up to date
-build()
-{
-	local folder=$1 result=$2 sums
-	sums=$(cd "$folder" && find . -type f -print0 | sort -z | xargs -0 sha256sum
-		stat -c %Y "$kernel/Module.symvers")
-	[ "$(cat "$result/.made-from" 2>/dev/null)" != "$sums" ] || return 0
-	rm -rf -- "$result"
-	mkdir -p "$result"
-	start_step tests-modules kmake -C "$kernel" M="$folder" MO="$result" -j"$jobs" modules
-	finish_step tests-modules "building the module of ${folder#"$repo/"}" 0 "echo 0" ||
-		die "the module of ${folder#"$repo/"} could not be built for $kernel" "See the compiler's message above."
-	! warnings_in "$log/tests-modules.log" >&2 ||
-		die "the module of ${folder#"$repo/"}: there are warnings" "Mend what the compiler names (log: $log/tests-modules.log)"
-	echo "$sums" >"$result/.made-from"
-}
-
 [ -e "$kernel/Module.symvers" ] || die "there is no built kernel in $kernel" "Run 'make kernel'."
-for kbuild in "$repo"/tests/*/*/Kbuild; do
-	folder=$(dirname -- "$kbuild")
-	case $folder in
-	# The tests there build theirs themselves.
-	*/host/*) ;;
-	*) build "$folder" "$tests_modules/$(basename -- "$folder")" ;;
-	esac
-done
+lock tests-modules
+sums=$(cd "$repo" && find tests/Kbuild tests/*/*/ -not -path 'tests/host/*' -type f -print0 | sort -z | xargs -0 sha256sum
+	stat -c %Y "$kernel/Module.symvers")
+[ "$(cat "$tests_modules/.made-from" 2>/dev/null)" != "$sums" ] || exit 0
+rm -rf -- "$tests_modules"
+mkdir -p "$tests_modules"
+start_step tests-modules kmake -C "$kernel" M="$repo/tests" MO="$tests_modules" -j"$jobs" modules
+finish_step tests-modules "building the modules of the tests" 0 "echo 0" ||
+	die "the modules of the tests could not be built for $kernel" "See the compiler's message above."
+! warnings_in "$log/tests-modules.log" >&2 ||
+	die "the modules of the tests: there are warnings" "Mend what the compiler names (log: $log/tests-modules.log)"
+echo "$sums" >"$tests_modules/.made-from"

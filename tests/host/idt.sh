@@ -42,7 +42,7 @@ trap 'exit 143' TERM HUP
 vmlinux=$(scripts/setup/paths kernel)/vmlinux
 [ -f "$vmlinux" ] || ktap_skip_all "no $vmlinux: the kernel was built elsewhere"
 scripts/setup/tests-modules.sh || exit
-altering=$(scripts/setup/paths tests-modules)/alter/idt_alter.ko
+altering=$(scripts/setup/paths tests-modules)/idt/alter/idt_alter.ko
 
 # Without what kallsyms leaves out (scripts/mksysmap of the kernel).
 "$(scripts/setup/paths nm)" "$vmlinux" | grep -vE ' [aANUw] | (\$|\.L|__kcfi_typeid_|__crc_|L0$)' >"$work/nm"

@@ -20,7 +20,7 @@ ktap_work nested
 mkdir -p "$work/inner" "$work/guest/nested/firmware"
 cp tests/nested/inner.sh "$work/inner/init"
 cp "$("$paths" tests)/nested/touch" "$("$paths" module)" \
-	"$("$paths" tests-modules)/kvm/kvm.ko" "$work/inner/" || exit 1
+	"$("$paths" tests-modules)/nested/kvm/kvm.ko" "$work/inner/" || exit 1
 chmod 755 "$work/inner/init"
 scripts/guest/mkinitramfs "$work/base" "$(command -v busybox)" || exit 1
 {

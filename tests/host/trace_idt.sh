@@ -37,7 +37,7 @@ trap 'exit 143' TERM HUP
 scripts/setup/tests.sh || exit
 scripts/setup/tests-modules.sh || exit
 exact=$(scripts/setup/paths tests)/trace_idt/exact
-nmi_source=$(scripts/setup/paths tests-modules)/nmi/nmi_source.ko
+nmi_source=$(scripts/setup/paths tests-modules)/trace_idt/nmi/nmi_source.ko
 
 # symbol FOLDER NAME: its address in that guest
 symbol() {
