@@ -13,7 +13,7 @@
 /* An instance of its own: who puts back all events of the guest leaves these alone. */
 #define INSTANCE	TRACING "instances/ledger"
 #define EVENTS		INSTANCE "/events/exceptions/"
-#define TRIGGER		"hist:keys=error_code"
+#define TRIGGER		"hist:keys=error_code:size=128"
 #define TRIES		400
 
 /* PF_KTHREAD, include/linux/sched.h */

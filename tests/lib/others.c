@@ -47,7 +47,8 @@ struct event {
 	const char *folder;
 };
 
-#define MINE		"hist:keys=common_pid if common_pid==%d"
+/* As small as it gets: more would be allocated for nothing. */
+#define MINE		"hist:keys=common_pid:size=128 if common_pid==%d"
 
 static void event_start(const struct other *other)
 {
