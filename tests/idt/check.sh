@@ -6,6 +6,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/ktap.sh"
+. "$here/../lib/entries.sh"
 
 alter=/lib/trapscope/idt_alter.ko
 [ -d "$trapscope" ] || ktap_skip_all "trapscope is not loaded"
@@ -86,7 +87,7 @@ ktap_plan 32
 check "nothing altered: OK" says OK
 
 # Vector 200 has no device in this guest: its gate can be anything.
-handler=irq_entries_start+0xa80
+handler=$(irq_entry 200)
 as_was=interrupt,0,1,0,0x10,$handler
 for cpu in 0 1; do
 	check "CPU $cpu, the page fault's handler in a module" and_gone altered $cpu 14 handler \
@@ -98,15 +99,15 @@ for cpu in 0 1; do
 		interrupt,0,1,0,0x10,asm_sysvec_apic_timer_interrupt+0x0 \
 		"interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
 	check "CPU $cpu, the handler of the next vector" and_gone altered $cpu 200 neighbour \
-		changed,unexpected $as_was interrupt,0,1,0,0x10,irq_entries_start+0xa90
+		changed,unexpected "$as_was" "interrupt,0,1,0,0x10,$(irq_entry 201)"
 	# One that is not present leads nowhere, in the image or out of it.
 	check "CPU $cpu, no gate at all" and_gone altered $cpu 200 empty \
-		changed,unexpected $as_was 0x0,0,0,0,0x0,0x0000000000000000
-	check "CPU $cpu, type" and_gone altered $cpu 200 type changed,unexpected $as_was trap,0,1,0,0x10,$handler
-	check "CPU $cpu, DPL" and_gone altered $cpu 200 dpl changed,unexpected $as_was interrupt,3,1,0,0x10,$handler
-	check "CPU $cpu, present" and_gone altered $cpu 200 present changed,unexpected $as_was interrupt,0,0,0,0x10,$handler
-	check "CPU $cpu, IST" and_gone altered $cpu 200 ist changed,unexpected $as_was interrupt,0,1,1,0x10,$handler
-	check "CPU $cpu, selector" and_gone altered $cpu 200 selector changed,unexpected $as_was interrupt,0,1,0,0x18,$handler
+		changed,unexpected "$as_was" 0x0,0,0,0,0x0,0x0000000000000000
+	check "CPU $cpu, type" and_gone altered $cpu 200 type changed,unexpected "$as_was" "trap,0,1,0,0x10,$handler"
+	check "CPU $cpu, DPL" and_gone altered $cpu 200 dpl changed,unexpected "$as_was" "interrupt,3,1,0,0x10,$handler"
+	check "CPU $cpu, present" and_gone altered $cpu 200 present changed,unexpected "$as_was" "interrupt,0,0,0,0x10,$handler"
+	check "CPU $cpu, IST" and_gone altered $cpu 200 ist changed,unexpected "$as_was" "interrupt,0,1,1,0x10,$handler"
+	check "CPU $cpu, selector" and_gone altered $cpu 200 selector changed,unexpected "$as_was" "interrupt,0,1,0,0x18,$handler"
 done
 
 # The reserved bits of a gate: no column shows them, but raw has every bit.
@@ -127,7 +128,7 @@ shown() {
 	row table '200 0xc8 - [^ ]+ [^ ]+ no 0x0 - 0 0 0 - 0x0 - 0x0{16} -' || return
 	rmmod idt_alter
 	insmod "$alter" cpu=0 vector=200 change=present &&
-		row table "200 0xc8 - [^ ]+ [^ ]+ no interrupt interrupt-gate 0 0 0 - 0x10 - 0x[0-9a-f]{16} irq_entries_start\\+0xa80"
+		row table "200 0xc8 - [^ ]+ [^ ]+ no interrupt interrupt-gate 0 0 0 - 0x10 - 0x[0-9a-f]{16} irq_entries_start\\+${handler#*+}"
 }
 check "table: an empty gate, and one that is not present" and_gone shown
 

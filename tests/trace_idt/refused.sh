@@ -6,6 +6,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/ktap.sh"
+. "$here/../lib/entries.sh"
 . "$here/lib.sh"
 
 alter=/lib/trapscope/idt_alter.ko
@@ -83,7 +84,7 @@ check "a gate of the kernel's table is a trap gate: the same" refused 0 gate \
 
 # ---- others' tables, while it is on ----
 
-handler=irq_entries_start+0xa80
+handler=$(irq_entry 200)
 # It is what the processors come back to, though none is on it.
 kernels() {
 	on && insmod "$alter" base=kernel vector=200 change=dpl || return
