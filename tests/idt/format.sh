@@ -172,9 +172,10 @@ stages() {
 }
 check "table: the stage that installs it" stages
 
+# #VE (20) and #CP (21) are exceptions on a kernel without TDX or CET, too.
 kinds() {
 	awk '$16 ~ /^irq_entries_start\+/ { wanted[$1] = "external" }
-		$16 ~ /^early_idt_handler_array\+/ && $1 != 20 && $1 < 28 { wanted[$1] = "unused" }
+		$16 ~ /^early_idt_handler_array\+/ && $1 != 20 && $1 != 21 && $1 < 28 { wanted[$1] = "unused" }
 		$16 ~ /^asm_sysvec_(reschedule_ipi|call_function|call_function_single|reboot)\+/ { wanted[$1] = "ipi" }
 		$16 ~ /^asm_sysvec_(apic_timer_interrupt|error_interrupt|thermal)\+/ { wanted[$1] = "local-apic" }
 		$1 in wanted && $5 != wanted[$1] { print $0 ": wanted " wanted[$1] }' table | complain
