@@ -11,6 +11,12 @@
 
 find_outputs
 lock tests
+# What has no source any more would be run all the same.
+for made in "$tests"/*/*; do
+	source_of=$repo/tests/${made#"$tests/"}
+	[ -e "${source_of%.o}.c" ] || rm -f -- "$made"
+done
+
 compile=(make -C "$repo" -f "$setup/tests.mk" --no-builtin-rules -j"$jobs" CC="$clang" OUT="$tests")
 # Nothing to say, nor to log, when all is up to date.
 ! "${compile[@]}" -q 2>/dev/null || exit 0
