@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,17 +11,6 @@
 #include "files.h"
 
 static char whole[256 << 10];
-
-static int open_file(const struct module_file *file, int how)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), TRAPSCOPE "/%s", file->name);
-	fd = open(path, how | O_CLOEXEC);
-	ktap_need(fd >= 0, "open %s", path);
-	return fd;
-}
 
 /* What fits is there, and the next read goes on behind it. */
 static void read_by_half(void)
@@ -35,7 +23,7 @@ static void read_by_half(void)
 	ktap_need(file_write(TRAPSCOPE "/enable", "0") == 0, "0 to enable");
 	for (size_t i = 0; i < FILE_COUNT; i++) {
 		const char *name = module_files[i].name;
-		int fd = open_file(&module_files[i], O_RDONLY);
+		int fd = file_open(&module_files[i], O_RDONLY);
 		ssize_t size = pread(fd, whole, sizeof(whole), 0);
 		ssize_t got = read(fd, end - 1, 64);
 
@@ -69,7 +57,7 @@ static void written(void)
 
 		if (!module_files[i].writable)
 			continue;
-		fd = open_file(&module_files[i], O_RDWR);
+		fd = file_open(&module_files[i], O_RDWR);
 		memset(before, 0, sizeof(before));
 		memset(after, 0, sizeof(after));
 		ktap_need(pread(fd, before, sizeof(before) - 1, 0) > 0, "read %s", name);
@@ -89,7 +77,7 @@ static void written(void)
 static void mapped(void)
 {
 	for (size_t i = 0; i < FILE_COUNT; i++) {
-		int fd = open_file(&module_files[i], O_RDONLY);
+		int fd = file_open(&module_files[i], O_RDONLY);
 
 		ktap_check(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0) ==
 			   MAP_FAILED && errno == ENODEV, "%s was mapped: %s",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#define _XOPEN_SOURCE 500
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <ftw.h>
+#include <stdio.h>
 
 #include "fault.h"
 #include "files.h"
@@ -14,6 +16,17 @@ const struct module_file module_files[FILE_COUNT] = {
 	{ "trace_idt/enable", true }, { "trace_idt/status", false },
 	{ "trace_idt/table", false }, { "trace_idt/counts", false },
 };
+
+int file_open(const struct module_file *file, int flags)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), TRAPSCOPE "/%s", file->name);
+	fd = open(path, flags | O_CLOEXEC);
+	ktap_need(fd >= 0, "open %s", path);
+	return fd;
+}
 
 static size_t there;
 

@@ -13,6 +13,9 @@ extern const struct module_file {
 	bool writable;
 } module_files[FILE_COUNT];
 
+/* Opens it as @flags (O_RDONLY ...) say; that has to work. */
+int file_open(const struct module_file *file, int flags);
+
 /* How many files there are. */
 size_t files_there(void);
 

@@ -212,18 +212,6 @@ static void unload_under_sleepers(void)
 
 /* ---- files that are in use ---- */
 
-static int open_file(const struct module_file *file, bool half_read)
-{
-	int flags = file->writable && !half_read ? O_RDWR : O_RDONLY;
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), TRAPSCOPE "/%s", file->name);
-	fd = open(path, flags | O_CLOEXEC);
-	ktap_need(fd >= 0, "open %s", path);
-	return fd;
-}
-
 /* So that rmmod, which asks for nothing else, would work. */
 static void check_unused(const char *name)
 {
@@ -239,7 +227,8 @@ static void unload_under_file(bool half_read)
 	char piece[64];
 
 	for (size_t i = 0; i < FILE_COUNT; i++) {
-		int fd = open_file(&module_files[i], half_read);
+		bool writing = module_files[i].writable && !half_read;
+		int fd = file_open(&module_files[i], writing ? O_RDWR : O_RDONLY);
 		int error;
 
 		if (half_read)
@@ -277,7 +266,7 @@ static void unload_under_asleep_read(void)
 
 	for (size_t i = 0; i < FILE_COUNT; i++) {
 		const char *name = module_files[i].name;
-		int fd = open_file(&module_files[i], true), error;
+		int fd = file_open(&module_files[i], O_RDONLY), error;
 		char path[128];
 		ssize_t got;
 
