@@ -43,12 +43,17 @@ static size_t maps_lines(void)
  */
 static void make_mappings(void)
 {
+	size_t lines;
+	int error;
+
 	area = area_new(MAPPINGS, PROT_READ);
 	while (count < MAPPINGS && mprotect(area + (count + 1) * PAGE, PAGE,
 					    PROT_READ | PROT_WRITE) == 0)
 		count += 2;
-	ktap_check(errno == ENOMEM && maps_lines() >= MAPPINGS - 2,
-		   "%zu mappings: %s", maps_lines(), strerror(errno));
+	error = errno;
+	lines = maps_lines();
+	ktap_check(error == ENOMEM && lines >= MAPPINGS - 2, "%zu mappings: %s", lines,
+		   strerror(error));
 	read_pages(area, count);
 }
 
