@@ -830,19 +830,43 @@ void trapscope_unregister_kretprobe(struct trapscope_kretprobe *probe)
 	unregister_kretprobe(&probe->probe);
 }
 
-/* -ENOENT if there is no function of that name that can be traced, -ENOMEM. Sleeps. */
-int trapscope_register_fprobe(struct fprobe *probe, fprobe_entry_cb entered, const char *name)
+/*
+ * -ENOENT if there is no function of that name, -EINVAL if it can't be traced. Sleeps.
+ *
+ * The filter is set by address: by name, memory that is short for the only match counts
+ * as a match, and an empty filter is every function (match_records() in
+ * kernel/trace/ftrace.c).
+ */
+int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
+			     const char *name)
 {
-	memset(probe, 0, sizeof(*probe));
-	probe->entry_handler = entered;
-	return register_fprobe_syms(probe, &name, 1);
+	/* Never armed: it only has the name looked up. */
+	struct kprobe named = {
+		.symbol_name = name,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
+	unsigned long address;
+	int err;
+
+	err = register_kprobe(&named);
+	if (err)
+		return err;
+	address = (unsigned long)named.addr;
+	unregister_kprobe(&named);
+
+	memset(ops, 0, sizeof(*ops));
+	ops->func = func;
+	err = ftrace_set_filter_ip(ops, address, 0, 1);
+	if (!err)
+		err = register_ftrace_function(ops);
+	if (err)
+		ftrace_free_filter(ops);
+	return err;
 }
 
-/*
- * Waits for calls that are under way. Sleeps. Where memory is short ftrace may go on to call
- * fprobes for that function: this one is not among them.
- */
-void trapscope_unregister_fprobe(struct fprobe *probe)
+/* Waits for calls that are under way. Sleeps. */
+void trapscope_untrace_function(struct ftrace_ops *ops)
 {
-	unregister_fprobe(probe);
+	unregister_ftrace_function(ops);
+	ftrace_free_filter(ops);
 }

@@ -3,7 +3,7 @@
 #ifndef TRAPSCOPE_SHIM_H
 #define TRAPSCOPE_SHIM_H
 
-#include <linux/fprobe.h>
+#include <linux/ftrace.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/sched.h>
@@ -224,8 +224,9 @@ int trapscope_register_kprobe(struct kprobe *probe);
 void trapscope_unregister_kprobe(struct kprobe *probe);
 int trapscope_register_kretprobe(struct trapscope_kretprobe *probe);
 void trapscope_unregister_kretprobe(struct trapscope_kretprobe *probe);
-int trapscope_register_fprobe(struct fprobe *probe, fprobe_entry_cb entered, const char *name);
-void trapscope_unregister_fprobe(struct fprobe *probe);
+int trapscope_trace_function(struct ftrace_ops *ops, ftrace_func_t func,
+			     const char *name);
+void trapscope_untrace_function(struct ftrace_ops *ops);
 
 /* Of vector_stubs.S. */
 extern const char trapscope_stubs[];

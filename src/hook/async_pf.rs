@@ -13,7 +13,7 @@ use crate::{
             Areas, //
         },
         clock,
-        fprobe,
+        ftrace,
         functions::AsyncPfWait,
         kernel_info::{
             possible_cpus,
@@ -97,7 +97,7 @@ impl Ready {
     }
 }
 
-impl fprobe::Handler for Ready {
+impl ftrace::Handler for Ready {
     const SYMBOL: &'static CStr = c"__sysvec_kvm_asyncpf_interrupt";
 
     fn entered(&self) {

@@ -14,9 +14,9 @@ pub(crate) mod vectors;
 use crate::{
     account::Accounts,
     sys::{
-        fprobe::{
+        ftrace::{
             self,
-            Fprobe, //
+            Traced, //
         },
         kprobe::{
             self,
@@ -75,8 +75,8 @@ impl<H: tracepoint::ExceptionHandler + Send> Attached for Probe<H> {
     }
 }
 
-impl<H: fprobe::Handler + Send> Attached for Fprobe<H> {
-    const HOW: &'static str = "fprobe";
+impl<H: ftrace::Handler + Send> Attached for Traced<H> {
+    const HOW: &'static str = "ftrace";
 
     fn missed(&self) -> u64 {
         0
@@ -102,7 +102,7 @@ pub(crate) struct Hooks {
     end: Leg<Kprobe<life::End>>,
     // Before the other half: a wait that is seen has an end that is seen.
     waits: Leg<Kretprobe<async_pf::Waits>>,
-    ready: Leg<Fprobe<async_pf::Ready>>,
+    ready: Leg<Traced<async_pf::Ready>>,
 }
 
 /// What `status` says of a hook.
@@ -144,7 +144,7 @@ impl Hooks {
         }
         accounts.async_pf.open();
         let ready = async_pf::Ready::new(a())
-            .and_then(|ready| KBox::pin_init(Fprobe::new(ready), GFP_KERNEL));
+            .and_then(|ready| KBox::pin_init(Traced::new(ready), GFP_KERNEL));
         if ready.is_ok() {
             accounts.async_pf.follow();
         }

@@ -10,7 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod cpus;
 pub(crate) mod debugfs;
 pub(crate) mod descriptor_table;
-pub(crate) mod fprobe;
+pub(crate) mod ftrace;
 pub(crate) mod functions;
 pub(crate) mod kernel_info;
 pub(crate) mod kernel_page;

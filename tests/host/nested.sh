@@ -122,7 +122,7 @@ check "ready is the hypervisor's interrupt" \
 check "the hook on waits is attached and misses nothing" \
 	says "status: hook:kvm_async_pf_task_wait_schedule attached kretprobe missed=0"
 check "the hook on what is ready is attached" \
-	says "status: hook:__sysvec_kvm_asyncpf_interrupt attached fprobe missed=0"
+	says "status: hook:__sysvec_kvm_asyncpf_interrupt attached ftrace missed=0"
 
 check "idt/check has nothing to say about that" says "idt/check: OK"
 

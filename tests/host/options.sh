@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/ktap.sh
 . tests/lib/ktap.sh
 
-options=(X86_64 CC_IS_CLANG RUST KPROBES KRETPROBES KPROBES_ON_FTRACE
-	FPROBE TRACEPOINTS DEBUG_FS MEMCG)
+options=(X86_64 CC_IS_CLANG RUST KPROBES KRETPROBES FUNCTION_TRACER KPROBES_ON_FTRACE
+	TRACEPOINTS DEBUG_FS MEMCG)
 
 # read_kbuild NAME=VALUE...: reads Kbuild as a build out of the tree does, and
 # builds nothing

@@ -106,8 +106,8 @@ static void tracer_start(const struct other *other)
 	if (strcmp(tracer, "function") == 0) {
 		trace("set_ftrace_filter", PROBED);
 	} else {
-		/* To patch every function takes a debug kernel a quarter of a minute. */
-		trace("set_ftrace_filter", "*fault*");
+		/* Not all: a debug kernel takes seconds to patch them, each time. */
+		trace("set_ftrace_filter", "*fault* *vma* *area* *_pf* expand_*");
 		trace("set_graph_function", PROBED);
 		trace("max_graph_depth", "1");
 	}
