@@ -106,8 +106,6 @@ static void tracer_start(const struct other *other)
 	if (strcmp(tracer, "function") == 0) {
 		trace("set_ftrace_filter", PROBED);
 	} else {
-		/* Not all: a debug kernel takes seconds to patch them, each time. */
-		trace("set_ftrace_filter", "*fault* *vma* *area* *_pf* expand_*");
 		trace("set_graph_function", PROBED);
 		trace("max_graph_depth", "1");
 	}
@@ -119,8 +117,9 @@ static void tracer_stop(const struct other *other)
 	const char *tracer = other->data;
 
 	trace("current_tracer", "nop");
-	empty("set_ftrace_filter");
-	if (strcmp(tracer, "function_graph") == 0) {
+	if (strcmp(tracer, "function") == 0) {
+		empty("set_ftrace_filter");
+	} else {
 		empty("set_graph_function");
 		trace("max_graph_depth", "0");
 	}
