@@ -119,10 +119,10 @@ check "fault: a filter by permissions and inode" by_perms
 
 # The latencies and hits of each class, fewest first.
 hist() {
-	echo 'hist:keys=class:vals=latency_ns:sort=hitcount' >"$events/fault/trigger" || return 1
+	echo 'hist:keys=class:vals=latency_ns:sort=hitcount:size=128' >"$events/fault/trigger" || return 1
 	some_faults
 	cp "$events/fault/hist" "$work/hist"
-	echo '!hist:keys=class:vals=latency_ns:sort=hitcount' >"$events/fault/trigger"
+	echo '!hist:keys=class:vals=latency_ns:sort=hitcount:size=128' >"$events/fault/trigger"
 	awk '
 		$1 == "{" && $2 == "class:" {
 			gsub(/[{}:]/, " ")
@@ -201,10 +201,10 @@ in_use() {
 check "rmmod says that an event is on" in_use
 
 trigger_in_use() {
-	echo 'hist:keys=class' >"$events/fault/trigger"
+	echo 'hist:keys=class:size=128' >"$events/fault/trigger"
 	refuses
 	result=$?
-	echo '!hist:keys=class' >"$events/fault/trigger"
+	echo '!hist:keys=class:size=128' >"$events/fault/trigger"
 	return "$result"
 }
 check "rmmod says that a trigger listens" trigger_in_use

@@ -6,7 +6,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/ktap.sh"
-. "$here/../lib/entries.sh"
+. "$here/../lib/idt.sh"
 
 alter=/lib/trapscope/idt_alter.ko
 [ -d "$trapscope" ] || ktap_skip_all "trapscope is not loaded"
@@ -18,13 +18,11 @@ restrict=/proc/sys/kernel/kptr_restrict
 online=/sys/devices/system/cpu/cpu1/online
 [ -e "$online" ] || ktap_skip_all "one processor: there is no other to compare with"
 restricted=$(cat $restrict)
-work=$(mktemp -d)
 restore() {
 	rmmod idt_alter 2>/dev/null
 	echo 1 >"$online"
 	[ -d "$trapscope" ] || insmod "$module"
 	echo "$restricted" >"$restrict"
-	rm -rf "$work"
 }
 trap restore EXIT
 echo 0 >"$restrict"
@@ -48,33 +46,17 @@ base() {
 	awk -v cpu="$1" '$1 == cpu { print $3 }' "$idt/idtr"
 }
 
-# place CPU: base, limit and page
-place() {
-	awk -v cpu="$1" '$1 == cpu { print $3 ":" $4 ":" $5 }' "$idt/idtr"
-}
-
-# says LINE...: the whole of check, but for the line that names its columns
-says() {
-	printf '%s\n' "$@" >"$work/wanted"
-	sed 2d "$idt/check" >"$work/found"
-	cmp -s "$work/wanted" "$work/found" || {
-		sed 's/^/# wanted: /' "$work/wanted"
-		sed 's/^/# found: /' "$work/found"
-		return 1
-	}
-}
-
 # and_gone COMMAND...: the command passes, and once the module is gone all is OK
 and_gone() {
 	"$@"
 	verdict=$?
-	rmmod idt_alter && says OK && return "$verdict"
+	rmmod idt_alter && check_says OK && return "$verdict"
 }
 
 # altered CPU VECTOR CHANGE REASONS BEFORE AFTER: two findings, the IDTR and that gate
 altered() {
 	insmod "$alter" "cpu=$1" "vector=$2" "change=$3" || return
-	says 2 "idtr $1 - base $kernels $(place "$1")" "gate $1 $2 $4 $5 $6"
+	check_says 2 "idtr $1 - base $kernels $(place "$1")" "gate $1 $2 $4 $5 $6"
 }
 
 # row FILE LINE: it has that one
@@ -84,7 +66,7 @@ row() {
 
 ktap_plan 32
 
-check "nothing altered: OK" says OK
+check "nothing altered: OK" check_says OK
 
 # Vector 200 has no device in this guest: its gate can be anything.
 handler=$(irq_entry 200)
@@ -135,7 +117,7 @@ check "table: an empty gate, and one that is not present" and_gone shown
 # base_alone PAGE SYMBOL: CPU 1 has another base with the same gates
 base_alone() {
 	[ "$(base 1)" != "$own" ] || { diag "the base is as before"; return 1; }
-	says 1 "idtr 1 - base $kernels $(place 1)" &&
+	check_says 1 "idtr 1 - base $kernels $(place 1)" &&
 		row idtr "1 online $(base 1) 0x0fff $1 no $2"
 }
 equal_copy() {
@@ -154,7 +136,7 @@ remapped() {
 	insmod "$alter" base=remap vector=200 change="$1" || return
 	[ "$(base 0)" = "$own" ] || { diag "the base is another"; return 1; }
 	shift
-	says $(($# + 2)) "idtr 0 - page $kernels $(place 0)" "idtr 1 - page $kernels $(place 1)" "$@"
+	check_says $(($# + 2)) "idtr 0 - page $kernels $(place 0)" "idtr 1 - page $kernels $(place 1)" "$@"
 }
 check "another page behind the same base: the page, and no gate" and_gone remapped none
 check "a gate there: once, for both processors" and_gone remapped dpl \
@@ -172,7 +154,7 @@ sizes() {
 # As hypervisors leave it.
 greatest_limit() {
 	insmod "$alter" "cpu=$1" base=same limit=65535 || return
-	says 1 "idtr $1 - limit $kernels $own:0xffff:$home" && sizes 256 4096 &&
+	check_says 1 "idtr $1 - limit $kernels $own:0xffff:$home" && sizes 256 4096 &&
 		row idtr "0 .* yes idt_table\+0x0" && row idtr "1 .* yes idt_table\+0x0"
 }
 check "CPU 0, limit 0xffff: the limit, and 256 gates all the same" and_gone greatest_limit 0
@@ -181,7 +163,7 @@ check "CPU 1, limit 0xffff" and_gone greatest_limit 1
 # A table without gates for the two vectors that never come.
 short() {
 	insmod "$alter" cpu=0 base=same limit=4063 || return
-	says 1 "idtr 0 - limit $kernels $own:0x0fdf:$home" &&
+	check_says 1 "idtr 0 - limit $kernels $own:0x0fdf:$home" &&
 		sizes 254 4064 && row idtr "1 online $own 0x0fff .* no idt_table\+0x0"
 }
 check "CPU 0, limit 0x0fdf: the last two gates are not there" and_gone short
@@ -189,10 +171,10 @@ check "CPU 0, limit 0x0fdf: the last two gates are not there" and_gone short
 offline() {
 	insmod "$alter" cpu=1 vector=14 change=handler || return
 	echo 0 >"$online"
-	says OK || return
+	check_says OK || return
 	echo 1 >"$online"
 	# Bring-up loads the kernel's own.
-	says OK
+	check_says OK
 }
 check "a processor that goes off takes its findings along" and_gone offline
 
@@ -200,7 +182,7 @@ hidden() {
 	insmod "$alter" cpu=1 vector=14 change=handler || return
 	echo 2 >"$restrict"
 	nowhere=0x0000000000000000:0x0fff:0x0000000000000000
-	says 2 "idtr 1 - base $nowhere $nowhere" \
+	check_says 2 "idtr 1 - base $nowhere $nowhere" \
 		"gate 1 14 changed,unexpected,outside-image,page-fault interrupt,0,1,0,0x10,asm_exc_page_fault+0x0 interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
 	verdict=$?
 	echo 0 >"$restrict"
@@ -214,18 +196,18 @@ earlier() {
 	copy=$(place 1)
 	address=0x$(awk '$3 == "altered" { print $1 }' /proc/kallsyms)
 	gate="interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
-	says 2 "idtr 1 - base $copy $copy" \
+	check_says 2 "idtr 1 - base $copy $copy" \
 		"gate 1 14 unexpected,outside-image,page-fault $gate $gate"
 	verdict=$?
 	rmmod idt_alter
 	# Nothing has a name at that address any more.
-	says 2 "idtr 1 - base $copy $kernels" \
+	check_says 2 "idtr 1 - base $copy $kernels" \
 		"gate 1 14 changed interrupt,0,1,0,0x10,$address interrupt,0,1,0,0x10,asm_exc_page_fault+0x0" &&
 		return "$verdict"
 }
 check "altered before trapscope was loaded: not what 7.3 has; put back: changed" earlier
 rmmod trapscope
 insmod "$module"
-check "loaded anew: OK" says OK
+check "loaded anew: OK" check_says OK
 
 ktap_end

@@ -6,11 +6,12 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/ktap.sh"
+. "$here/../lib/idt.sh"
 . "$here/lib.sh"
 
 [ -d "$trapscope" ] || ktap_skip_all "trapscope is not loaded"
 [ -e "$module" ] || ktap_skip_all "no $module to load again"
-[ "$(put 1 "$trace/enable")" = ok ] || ktap_skip_all "trace_idt can't be switched on here: see its status"
+on >/dev/null || ktap_skip_all "trace_idt can't be switched on here: see its status"
 off
 
 online=/sys/devices/system/cpu/cpu1/online
@@ -114,7 +115,7 @@ look() {
 	until [ -e "$work/end" ]; do
 		cat "$trace/table" "$trace/counts" >/dev/null || echo "# can't read"
 		sed 2d "$trapscope/idt/check" |
-			grep -vxE "OK|# CPU (0|1|0-1): trapscope's own second table, see trace_idt" | sed 's/^/# check: /'
+			grep -vxE "OK|# CPU (0|1|0-1): $second" | sed 's/^/# check: /'
 		grep -E '^(cpu:|refused)' "$trace/status" |
 			grep -vxE 'cpu:[01] (trace_idt|kernel|offline)|refused none' | sed 's/^/# /'
 		rounds=$((rounds + 1))

@@ -6,7 +6,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/ktap.sh"
-. "$here/../lib/entries.sh"
+. "$here/../lib/idt.sh"
 . "$here/lib.sh"
 
 alter=/lib/trapscope/idt_alter.ko
@@ -19,7 +19,7 @@ on_the_way=/sys/module/sleep_hold/parameters
 [ -e "$alter" ] || ktap_skip_all "no $alter, which alters tables"
 [ -e "$kvm_intel" ] || ktap_skip_all "no $kvm_intel, which looks at IDTR"
 [ -e "$sleep_hold" ] || ktap_skip_all "no $sleep_hold, which holds a machine that is about to sleep"
-[ "$(put 1 "$trace/enable")" = ok ] || ktap_skip_all "trace_idt can't be switched on here: see its status"
+on >/dev/null || ktap_skip_all "trace_idt can't be switched on here: see its status"
 off
 [ -e /sys/devices/system/cpu/cpu1/online ] || ktap_skip_all "one processor: there is no other one to alter"
 
@@ -57,7 +57,7 @@ refused() {
 	insmod "$alter" "cpu=$cpu" "$@" || return
 	puts "$busy" 1 "$trace/enable" && says refused "$name" "$text" &&
 		says enabled 0 switched off by write &&
-		[ "$(cat "$trace/enable")" = 0 ] && ! grep -E '^cpu:.* trace_idt' "$trace/status" &&
+		enabled 0 && ! grep -E '^cpu:.* trace_idt' "$trace/status" &&
 		cmp "$work/counts" "$trace/counts"
 	verdict=$?
 	rmmod idt_alter && is_off && on && is_on && says refused none && off && return "$verdict"
@@ -88,7 +88,7 @@ handler=$(irq_entry 200)
 # It is what the processors come back to, though none is on it.
 kernels() {
 	on && insmod "$alter" base=kernel vector=200 change=dpl || return
-	checked 1 "$(own_table 0-1)" \
+	check_says 1 "# CPU 0-1: $second" \
 		"gate - 200 changed,unexpected interrupt,0,1,0,0x10,$handler interrupt,3,1,0,0x10,$handler" &&
 		[ "$(awk '$15 == "differs" { print $1 }' "$trace/table")" = 200 ]
 	verdict=$?
@@ -111,18 +111,13 @@ target() {
 	targets=$(awk '$3 == "trapscope_stub_targets" { print $1 }' /proc/kallsyms)
 	on && insmod "$alter" base=same vector=14 targets=0x"$targets" || return
 	change="14 changed,unexpected,outside-image,page-fault interrupt,0,1,0,0x10,asm_exc_page_fault+0x0 interrupt,0,1,0,0x10,altered+0x0[idt_alter]"
-	checked 2 "$(own_table 0-1)" "gate 0 $change" "gate 1 $change" &&
+	check_says 2 "# CPU 0-1: $second" "gate 0 $change" "gate 1 $change" &&
 		grep -qE '^14 .* trapscope_stubs\+0x150\[trapscope\] 0x[0-9a-f]+ altered\+0x0 \[idt_alter\]$' "$trace/table" &&
 		before=$(count 14 1) && taskset 2 /bin/busybox true && [ "$(count 14 1)" -gt "$before" ]
 	verdict=$?
 	rmmod idt_alter && is_on && off && is_off && return "$verdict"
 }
 check "the page fault's stubs go on elsewhere: idt/check and table name it" target
-
-# place CPU: what its IDTR says
-place() {
-	awk -v cpu="$1" '$1 == cpu { print $3 ":" $4 ":" $5 }' "$trapscope/idt/idtr"
-}
 
 # foreign CPU PARAMETER...: a copy of the second table
 foreign() {
@@ -134,7 +129,7 @@ foreign() {
 
 # The stubs behind the copy are nothing to tell: the base is, and what was altered.
 found() {
-	checked 2 "$(own_table "$((1 - $1))")" \
+	check_says 2 "# CPU $((1 - $1)): $second" \
 		"idtr $1 - base $own $(place "$1")" "$2"
 }
 
