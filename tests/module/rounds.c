@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -212,13 +213,19 @@ static void unload_under_sleepers(void)
 
 /* ---- files that are in use ---- */
 
-/* So that rmmod, which asks for nothing else, would work. */
+/* What rmmod asks for, and nothing else. */
+static unsigned long users(void)
+{
+	char text[32];
+
+	ktap_need(file_read("/sys/module/trapscope/refcnt", text, sizeof(text)),
+		  "read the module's refcnt");
+	return strtoul(text, NULL, 10);
+}
+
 static void check_unused(const char *name)
 {
-	char text[32] = "";
-
-	ktap_check(file_read("/sys/module/trapscope/refcnt", text, sizeof(text)) &&
-		   strcmp(text, "0\n") == 0, "users after %s: %s", name, text);
+	ktap_check(users() == 0, "users after %s: %lu", name, users());
 }
 
 /* Half read, or open for all that can be done with it. */
@@ -314,6 +321,8 @@ static void unload_under_readers(void)
 		ktap_need(reader >= 0, "fork");
 		if (reader == 0)
 			read_for_ever(module_files[i].name);
+		while (!users())
+			usleep(100);
 		while ((error = module_remove()) || refused == before) {
 			if (!ktap_check((!error || error == EAGAIN) && tries++ < MOST_TRIES,
 					"rmmod under a reader of %s: %s, %lu times refused",

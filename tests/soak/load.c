@@ -6,6 +6,8 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,8 +33,8 @@
 /* As many processes and threads at once, at the least. */
 #define TASKS		200
 #define PROGRESS	200000
-#define ZRAM		"/sys/block/zram0/"
-#define DEVICE		"/dev/zram0"
+/* Not zram, which has a lock for each processor, and hundreds who wait for it. */
+#define DEVICE		"/dev/ram1"
 #define KSM		"/sys/kernel/mm/ksm/"
 #define CGROUPS		"/tmp/soak-cgroup"
 #define CGROUP		CGROUPS "/storm"
@@ -39,6 +42,7 @@
 static unsigned long wanted = 100000, seed;
 static struct ledger before, after;
 static pid_t workers[WORKERS], ksmd;
+static int group = -1;
 static unsigned long started, killed, failed, ksm_copied;
 
 static void take_down(void)
@@ -54,7 +58,6 @@ static void take_down(void)
 	umount(CGROUPS);
 	rmdir(CGROUPS);
 	swapoff(DEVICE);
-	file_write(ZRAM "reset", "1");
 }
 
 static pid_t find_ksmd(void)
@@ -76,8 +79,6 @@ static void set_up(void)
 	knob_set(KSM "sleep_millisecs", "5");
 	knob_set(KSM "pages_to_scan", "500");
 	at_end(take_down);
-	ktap_need(file_write(ZRAM "disksize", "256M") == 0,
-		  "size of zram0: swapoff and reset it first");
 	must_run("mkswap " DEVICE " >/dev/null");
 	ktap_need(swapon(DEVICE, 0) == 0, "swapon " DEVICE);
 	ktap_need(file_write(KSM "run", "1") == 0, "run KSM");
@@ -86,6 +87,8 @@ static void set_up(void)
 		  "mount cgroup2");
 	ktap_need(file_write(CGROUPS "/cgroup.subtree_control", "+memory") == 0 &&
 		  mkdir(CGROUP, 0700) == 0, "make " CGROUP);
+	group = open(CGROUP, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ktap_need(group >= 0, "open " CGROUP);
 	/* Orphans of workers that were killed come here. */
 	ktap_need(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "become a subreaper");
 	/* Among hundreds, who starts and kills and who merges pages would not get far. */
@@ -94,15 +97,19 @@ static void set_up(void)
 		  setpriority(PRIO_PROCESS, ksmd, -5) == 0, "setpriority");
 }
 
+/* Born in the group: to go there, hundreds would wait for one mutex for minutes. */
 static void start_worker(size_t place)
 {
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD,
+		.cgroup = group,
+	};
 	uint64_t own = seed + started++;
-	pid_t pid = fork();
+	pid_t pid = syscall(SYS_clone3, &args, sizeof(args));
 
-	ktap_need(pid >= 0, "fork");
+	ktap_need(pid >= 0, "clone3 into " CGROUP);
 	if (pid == 0) {
-		if (setpriority(PRIO_PROCESS, 0, 0) ||
-		    file_write(CGROUP "/cgroup.procs", "0"))
+		if (setpriority(PRIO_PROCESS, 0, 0))
 			_exit(5);
 		storm_worker(own, ACTIONS);
 	}
@@ -147,17 +154,31 @@ static unsigned long tasks_now(void)
 	return there;
 }
 
-/* What the workers want at a time is not the same on every kernel: an eighth less. */
-static void make_memory_short(void)
+/* What the workers have, looked at so often. */
+static struct {
+	unsigned long sum, times;
+} had;
+
+static void look_at_memory(void)
 {
 	char text[32];
 
 	ktap_need(file_read(CGROUP "/memory.current", text, sizeof(text)),
 		  "read " CGROUP "/memory.current");
-	snprintf(text, sizeof(text), "%lu", strtoul(text, NULL, 10) / 8 * 7);
+	had.sum += strtoul(text, NULL, 10);
+	had.times++;
+}
+
+/* That is not the same on every kernel: an eighth less than it was on average. */
+static void make_memory_short(void)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lu", had.sum / had.times / 8 * 7);
 	ktap_need(file_write(CGROUP "/memory.high", text) == 0,
 		  "%s to memory.high", text);
 	ktap_diag("memory.high is %s", text);
+	memset(&had, 0, sizeof(had));
 }
 
 /* How often the group had more memory than memory.high. */
@@ -189,6 +210,7 @@ static void run(void)
 	start = before.pgfault;
 	storm_seed(seed);
 	for (unsigned long said = 0, faults; (faults = vmstat("pgfault") - start) < wanted;) {
+		look_at_memory();
 		/* Again, if the workers happen to want no more than that from then on. */
 		if (faults > short_at && !times_high()) {
 			make_memory_short();
@@ -212,10 +234,7 @@ static void run(void)
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			ended(pid, status);
 	}
-	/* The rest go in the middle of it, too; those that are on their way into the group as well. */
-	for (size_t i = 0; i < WORKERS; i++)
-		if (workers[i])
-			kill(workers[i], SIGKILL);
+	/* The rest go in the middle of it, too. */
 	ktap_need(file_write(CGROUP "/cgroup.kill", "1") == 0, "cgroup.kill");
 	while ((pid = wait(&status)) > 0 || errno == EINTR)
 		ended(pid, status);
