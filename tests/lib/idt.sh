@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154 # $trapscope, of ktap.sh
-# What scripts of the IDT share. Sourced, after ktap.sh. A process more takes a fifth of a
+# What scripts of the IDT share. Sourced, after ktap.sh. Each process takes a fifth of a
 # second on the kernel of 'make test-debug': what is asked often starts none.
 
 # irq_entry VECTOR: the handler of a device's vector, from 32 on. From one to the next it is
@@ -31,6 +31,8 @@ check_says() {
 		[ "$check_row" -eq 2 ] || check_found="$check_found$check_line
 "
 	done <"$trapscope/idt/check"
+	# What is left without a newline.
+	check_found=$check_found$check_line
 	[ "$check_wanted" != "$check_found" ] || return 0
 	printf '%s' "$check_wanted" | sed 's/^/# wanted: /'
 	printf '%s' "$check_found" | sed 's/^/# found: /'

@@ -216,16 +216,21 @@ static void unload_under_sleepers(void)
 /* What rmmod asks for, and nothing else. */
 static unsigned long users(void)
 {
-	char text[32];
+	char text[32], *end;
+	unsigned long count;
 
 	ktap_need(file_read("/sys/module/trapscope/refcnt", text, sizeof(text)),
 		  "read the module's refcnt");
-	return strtoul(text, NULL, 10);
+	count = strtoul(text, &end, 10);
+	ktap_need(end > text && strcmp(end, "\n") == 0, "refcnt is %s", text);
+	return count;
 }
 
 static void check_unused(const char *name)
 {
-	ktap_check(users() == 0, "users after %s: %lu", name, users());
+	unsigned long left = users();
+
+	ktap_check(left == 0, "users after %s: %lu", name, left);
 }
 
 /* Half read, or open for all that can be done with it. */
@@ -308,6 +313,15 @@ static void read_for_ever(const char *name)
 		file_read(path, text, sizeof(text));
 }
 
+/* Before that rmmod works, and is done in vain. */
+static void wait_for_user(const char *name)
+{
+	for (unsigned long waits = 0; !users(); waits++) {
+		ktap_need(waits < MOST_TRIES, "nobody reads %s", name);
+		usleep(100);
+	}
+}
+
 /* Sooner or later rmmod comes upon a read, and is refused, and between two, and works. */
 static void unload_under_readers(void)
 {
@@ -321,8 +335,7 @@ static void unload_under_readers(void)
 		ktap_need(reader >= 0, "fork");
 		if (reader == 0)
 			read_for_ever(module_files[i].name);
-		while (!users())
-			usleep(100);
+		wait_for_user(module_files[i].name);
 		while ((error = module_remove()) || refused == before) {
 			if (!ktap_check((!error || error == EAGAIN) && tries++ < MOST_TRIES,
 					"rmmod under a reader of %s: %s, %lu times refused",

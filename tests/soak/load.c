@@ -7,11 +7,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -45,6 +48,17 @@ static pid_t workers[WORKERS], ksmd;
 static int group = -1;
 static unsigned long started, killed, failed, ksm_copied;
 
+/* A RAM disk keeps what was written to it. */
+static void give_memory_back(void)
+{
+	uint64_t range[2] = { 0 };
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &range[1]) || ioctl(fd, BLKDISCARD, range))
+		ktap_diag("the memory of " DEVICE " is not free: %s", strerror(errno));
+	close(fd);
+}
+
 static void take_down(void)
 {
 	file_write(CGROUP "/cgroup.kill", "1");
@@ -54,10 +68,14 @@ static void take_down(void)
 	/* As ksm_scan_thread() has it. */
 	if (ksmd)
 		setpriority(PRIO_PROCESS, ksmd, 5);
+	/* It holds the mount. */
+	if (group >= 0)
+		close(group);
 	rmdir(CGROUP);
 	umount(CGROUPS);
 	rmdir(CGROUPS);
 	swapoff(DEVICE);
+	give_memory_back();
 }
 
 static pid_t find_ksmd(void)
@@ -97,7 +115,10 @@ static void set_up(void)
 		  setpriority(PRIO_PROCESS, ksmd, -5) == 0, "setpriority");
 }
 
-/* Born in the group: to go there, hundreds would wait for one mutex for minutes. */
+/*
+ * Born in the group: to move there, all of them would wait for one mutex, on the
+ * kernel of 'make test-debug' for more than a minute.
+ */
 static void start_worker(size_t place)
 {
 	struct clone_args args = {
@@ -154,7 +175,7 @@ static unsigned long tasks_now(void)
 	return there;
 }
 
-/* What the workers have, looked at so often. */
+/* What the group had, and how often that was read. */
 static struct {
 	unsigned long sum, times;
 } had;
@@ -169,7 +190,7 @@ static void look_at_memory(void)
 	had.times++;
 }
 
-/* That is not the same on every kernel: an eighth less than it was on average. */
+/* What the workers want is not the same on every kernel: an eighth less than they had on average. */
 static void make_memory_short(void)
 {
 	char text[32];

@@ -444,7 +444,7 @@ static void as_interrupts(void)
 	bounce_start();
 	read_moment(&start);
 	touch_everywhere();
-	usleep(100000);
+	usleep(300000);
 	bounce_stop();
 	preempt_from_afar();
 	read_moment(&end);

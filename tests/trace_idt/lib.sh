@@ -29,9 +29,9 @@ says() {
 	[ "$says_found" = "$says_wanted" ] || { diag "status: $says_found, wanted $says_wanted"; return 1; }
 }
 
-# enabled VALUE: enable says so
+# enabled VALUE: enable says so, and nothing else
 enabled() {
-	read -r enabled_found <"$trace/enable"
+	{ IFS= read -r enabled_found && ! read -r _; } <"$trace/enable" || enabled_found="not one line"
 	[ "$enabled_found" = "$1" ] || { diag "enable is $enabled_found, wanted $1"; return 1; }
 }
 
