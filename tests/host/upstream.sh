@@ -86,13 +86,23 @@ alone() {
 	judge alone <(guest) <(with | sed "s/ok 1 first at .*/$1/")
 }
 
+# What a name says by chance, with two values of it.
+by_chance() {
+	judge none <(guest | sed "s/first at .*/$1/") <(with | sed "s/first at .*/$2/")
+}
+
 nothing() {
 	! judge none /dev/null /dev/null
 }
 
-ktap_plan 19
+ktap_plan 22
 check "the same twice" all_is_well
 check "every case, side by side" side_by_side
+check "another address is the same case" by_chance 'at 0x10' 'at 0x20'
+check "another size of a child that was reaped is the same case" \
+	by_chance 'reaping with 1MB of memory allocations' 'reaping with 16MB of memory allocations'
+check "another size of something else is another case" \
+	says "    prog -x: maps 1MB: passed without, - with" by_chance 'maps 1MB' 'maps 2MB'
 check "a case that fails with it" \
 	says "    prog -x: first at 0x: passed without, failed with" \
 	judge none <(guest) <(with | sed 's/# ok 1 first/# not ok 1 first/')

@@ -29,8 +29,10 @@ function add(kind, text,	result, name, times) {
 	sub(/^# *SKIP */, "", name)
 	sub(/ *# .*/, "", name)
 	gsub(/\t/, " ", name)
-	# What the tests print of addresses, and of how often two threads met, is none of their name.
+	# What the tests print of addresses, of how often two threads met, and of the size at which
+	# a child was still dying when it was reaped, is none of their name.
 	gsub(/0x[0-9a-f]+/, "0x", name)
+	sub(/ with [0-9]+MB of memory allocations$/, "", name)
 	sub(/ [0-9]+ \([0-9.]+%\), extra thread faults .*/, "", name)
 	if (kind == "test" && program != "" && name != program)
 		name = program ": " name
