@@ -18,8 +18,8 @@
 /* MSECS_MIN_AGE in mm/kmemleak.c is 5 s: what is younger is no leak yet. */
 #define MIN_AGE		6
 
-/* What kmemleak says. */
-static char found[64 << 10];
+/* What kmemleak says: about 1 KiB for each piece. */
+static char found[512 << 10];
 
 /* How often @text is in @found. */
 static size_t times(const char *text)

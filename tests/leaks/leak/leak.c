@@ -13,8 +13,11 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-/* Of one or two an address may be left on some stack, so that they seem in use. */
-#define PIECES	4
+/*
+ * Some seem in use: of one its address, or that of what lay there before, may be left on a
+ * stack or in memory that was not cleared; many lie in places that nobody had yet, too.
+ */
+#define PIECES	32
 #define SIZE	200
 
 static int __init lose_pieces(void)
