@@ -22,7 +22,8 @@ start_bindgen()
 
 # The crates go into the cache too, not into the user's ~/.cargo, and are not
 # needed again. Level 1 is the quickest of all: it builds in two thirds of the
-# time and the kernel has three headers only.
+# time and the kernel has three headers only. Without bindgen's log it is six
+# crates less.
 build_bindgen()
 {
 	local work=$cache/tools/unfinished
@@ -34,7 +35,8 @@ build_bindgen()
 	cd "$work" &&
 		env PATH="$build_path" RUSTC="$rustc" CARGO_HOME="$work/home" CARGO_TARGET_DIR="$work/target" \
 			CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_TERM_PROGRESS_WHEN=never \
-			"$cargo" install --locked --root "$work/root" --version "=$BINDGEN_VERSION" bindgen-cli &&
+			"$cargo" install --locked --root "$work/root" --version "=$BINDGEN_VERSION" \
+			--no-default-features --features runtime bindgen-cli &&
 		mv -- "$work/root" "$cache/tools/bindgen-$BINDGEN_VERSION" &&
 		cd / && rm -rf -- "$work"
 }
