@@ -50,36 +50,29 @@ static void attach(bool on)
 		  "write to enable");
 }
 
-static void in_order(const struct other *other, bool other_comes_first,
-		     bool other_goes_first)
-{
-	attach(!other_comes_first);
-	other->start(other);
-	if (other_comes_first) {
-		both_see(other, false, true, "before trapscope came");
-		attach(true);
-	}
-	both_see(other, true, true, "with both");
-	if (other_goes_first) {
-		other->stop(other);
-		both_see(other, true, false, "when the other is gone");
-		attach(false);
-	} else {
-		attach(false);
-		both_see(other, false, true, "when trapscope is gone");
-		other->stop(other);
-	}
-	attach(true);
-	both_see(other, true, false, "afterwards");
-}
-
 void beside(const struct other *other)
 {
-	for (int order = 0; order < 4; order++)
-		in_order(other, order & 1, order & 2);
-}
+	for (int order = 0; order < 4; order++) {
+		bool other_comes_first = order & 1;
+		bool other_goes_first = order & 2;
 
-void beside_once(const struct other *other)
-{
-	in_order(other, true, false);
+		attach(!other_comes_first);
+		other->start(other);
+		if (other_comes_first) {
+			both_see(other, false, true, "before trapscope came");
+			attach(true);
+		}
+		both_see(other, true, true, "with both");
+		if (other_goes_first) {
+			other->stop(other);
+			both_see(other, true, false, "when the other is gone");
+			attach(false);
+		} else {
+			attach(false);
+			both_see(other, false, true, "when trapscope is gone");
+			other->stop(other);
+		}
+		attach(true);
+		both_see(other, true, false, "afterwards");
+	}
 }

@@ -24,7 +24,4 @@ void both_see(const struct other *other, bool trapscope, bool there,
 /* In each order of coming and going, both see every call. */
 void beside(const struct other *other);
 
-/* The same in one order, for one that takes long: it comes first and goes last. */
-void beside_once(const struct other *other);
-
 #endif

@@ -98,40 +98,31 @@ static unsigned long event_count(const struct other *other)
 
 static void tracer_start(const struct other *other)
 {
+	const char *tracer = other->data;
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	trace("set_ftrace_pid", pid);
-	trace("set_ftrace_filter", PROBED);
-	trace("current_tracer", other->data);
+	if (strcmp(tracer, "function") == 0) {
+		trace("set_ftrace_filter", PROBED);
+	} else {
+		trace("set_graph_function", PROBED);
+		trace("max_graph_depth", "1");
+	}
+	trace("current_tracer", tracer);
 }
 
 static void tracer_stop(const struct other *other)
 {
-	(void)other;
+	const char *tracer = other->data;
+
 	trace("current_tracer", "nop");
-	empty("set_ftrace_filter");
-	empty("set_ftrace_pid");
-}
-
-/* Hooks every function there is, and shows one. */
-static void graph_of_all_start(const struct other *other)
-{
-	char pid[16];
-
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	trace("set_ftrace_pid", pid);
-	trace("set_graph_function", PROBED);
-	trace("max_graph_depth", "1");
-	trace("current_tracer", other->data);
-}
-
-static void graph_of_all_stop(const struct other *other)
-{
-	(void)other;
-	trace("current_tracer", "nop");
-	empty("set_graph_function");
-	trace("max_graph_depth", "0");
+	if (strcmp(tracer, "function") == 0) {
+		empty("set_ftrace_filter");
+	} else {
+		empty("set_graph_function");
+		trace("max_graph_depth", "0");
+	}
 	empty("set_ftrace_pid");
 }
 
@@ -226,13 +217,6 @@ const struct other others[OTHERS] = {
 			"trapscope_u/fexit"),
 	[FUNCTION] = TRACER("the function tracer", "function"),
 	[GRAPH] = TRACER("the function graph tracer", "function_graph"),
-	[GRAPH_OF_ALL] = {
-		.name = "the function graph tracer of all functions",
-		.start = graph_of_all_start,
-		.stop = graph_of_all_stop,
-		.count = tracer_count,
-		.data = "function_graph",
-	},
 	[CALL] = DIRECT_KIND("a direct call", "call"),
 	[REPLACE] = DIRECT_KIND("a function in its place", "replace"),
 	[MODULE_KPROBE] = DIRECT_KIND("a module's kprobe", "kprobe"),

@@ -10,8 +10,8 @@
 
 /* Up to GRAPH, all of them can be there at once, and one of those behind it. */
 enum {
-	KPROBE, KRETPROBE, FENTRY, FEXIT, FUNCTION, GRAPH, GRAPH_OF_ALL, CALL, REPLACE,
-	MODULE_KPROBE, MODULE_KRETPROBE, OTHERS
+	KPROBE, KRETPROBE, FENTRY, FEXIT, FUNCTION, GRAPH, CALL, REPLACE, MODULE_KPROBE,
+	MODULE_KRETPROBE, OTHERS
 };
 extern const struct other others[OTHERS];
 

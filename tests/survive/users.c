@@ -37,11 +37,6 @@ static void graph_tracer(void)
 	beside(&others[GRAPH]);
 }
 
-static void graph_tracer_of_all(void)
-{
-	beside_once(&others[GRAPH_OF_ALL]);
-}
-
 static void direct_call(void)
 {
 	if (!others_direct_missing())
@@ -90,7 +85,6 @@ static const struct ktap_case cases[] = {
 	{ "beside an fprobe event at the return", fprobe_return },
 	{ "beside the function tracer", function_tracer },
 	{ "beside the function graph tracer", graph_tracer },
-	{ "beside the function graph tracer of all functions", graph_tracer_of_all },
 	{ "beside a direct call", direct_call },
 	{ "beside a function in its place, as livepatch has it", replaced },
 	{ "beside a kprobe of another module", module_kprobe },

@@ -96,11 +96,14 @@ static bool counted(void)
 	       faults_class("cow-copy", COMPLETED) > 0;
 }
 
-/* Half a minute at most. */
+/* 50 ms at least, half a minute at most. */
 static void wait_for_counts(void)
 {
-	for (int i = 0; i < 3000 && !counted(); i++)
-		usleep(10000);
+	int waits = 0;
+
+	do
+		usleep(50000);
+	while (!counted() && ++waits < 600);
 }
 
 /* With the hooks off. */

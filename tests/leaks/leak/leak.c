@@ -14,8 +14,8 @@
 #include <linux/vmalloc.h>
 
 /*
- * Some seem in use: of one its address, or that of what lay there before, may be left on a
- * stack or in memory that was not cleared; many lie in places that nobody had yet, too.
+ * Some seem in use: a word equal to the address may be left on a stack, or in memory that
+ * was not cleared.
  */
 #define PIECES	32
 #define SIZE	200
